@@ -1,0 +1,5 @@
+export * from './errors';
+export * from './plan';
+export * from './probes';
+export * from './units';
+export * from './values';

@@ -1,0 +1,38 @@
+/**
+ * Readiness: a protocol's own answer, not an open port (PostgreSQL accepts connections while it still recovers).
+ * Probes are data; the supervisor carries them out.
+ */
+
+export type Probe =
+  | HttpProbe
+  | { readonly type: 'postgres'; readonly port: string }
+  | { readonly type: 'redis'; readonly port: string }
+  | { readonly type: 'grpc'; readonly port: string };
+
+export interface HttpProbe {
+  readonly type: 'http';
+  readonly port: string;
+  readonly path: string;
+  /** Statuses that mean ready. Default: 200–299. */
+  readonly status?: readonly number[];
+  /** Text that the body must contain. */
+  readonly contains?: string;
+  /** Sent as a POST body (JSON) when given. */
+  readonly body?: string;
+}
+
+/** Ready when `GET path` answers 2xx, or a status of `options.status`. */
+export const httpReady = (
+  port: string,
+  path: string,
+  options: Pick<HttpProbe, 'status' | 'contains' | 'body'> = {},
+): HttpProbe => ({ type: 'http', port, path, ...options });
+
+/** Ready when PostgreSQL asks for authentication, rather than saying that it starts up or recovers. */
+export const pgReady = (port: string): Probe => ({ type: 'postgres', port });
+
+/** Ready when the server answers PING, with PONG or by asking for a password; not while it loads its data. */
+export const redisReady = (port: string): Probe => ({ type: 'redis', port });
+
+/** Ready when gRPC's own health service (`grpc.health.v1.Health/Check`) answers SERVING. */
+export const grpcReady = (port: string): Probe => ({ type: 'grpc', port });

@@ -1,0 +1,309 @@
+import { StackError } from './errors';
+import type { PlanContext, ProcessPlan, RegistryEntry } from './plan';
+import type { Probe } from './probes';
+import { jobSchema, moduleSchema, parse, serviceSchema } from './schema';
+import { callerFile } from './caller';
+import { type Joined, type Reference, type Value, isReference, referencesIn, uriEncoded } from './values';
+
+export type Protocol = 'http' | 'postgresql' | 'redis' | 's3' | 'grpc' | 'tcp';
+
+export interface Port {
+  /** The port's usual number: the one in a container, and on this machine for the stack `local` if it is free. */
+  readonly number: number;
+  readonly protocol: Protocol;
+  /** User name that `url()` puts into the address. */
+  readonly user?: string;
+  /** Secret whose value `url()` puts into the address as the password. */
+  readonly password?: string;
+}
+
+export interface GeneratedSecret {
+  readonly generated: true;
+  /** Random bytes behind the secret (written in base64url). */
+  readonly bytes: number;
+}
+
+/** A secret made once, at random. Default: 24 bytes, 32 characters. */
+export const generated = (options: { bytes?: number } = {}): GeneratedSecret => ({
+  generated: true,
+  bytes: options.bytes ?? 24,
+});
+
+interface CommonOptions {
+  /** Unique in the workspace; also the Nx project's name. */
+  readonly name: string;
+  /** What it is for, in one line (120 characters). */
+  readonly summary: string;
+  /** Environment: text, or references to what other units give. */
+  readonly env?: Readonly<Record<string, Value>>;
+  /** Units that have to be there first although no value of theirs is used. */
+  readonly uses?: readonly Unit[];
+}
+
+export interface ServiceOptions extends CommonOptions {
+  readonly ports?: Readonly<Record<string, Port>>;
+  readonly secrets?: Readonly<Record<string, GeneratedSecret>>;
+  /** Folders that outlive the process: name → path inside a container. */
+  readonly volumes?: Readonly<Record<string, string>>;
+  /** How readiness is asked; one probe, or one per process of the plan. */
+  readonly ready: Probe | Readonly<Record<string, Probe>>;
+  readonly native: {
+    /** Prepares what the process needs (folders, configuration, initdb) and says how to start it. Runs in the deployer. */
+    plan(context: PlanContext): Promise<ProcessPlan | readonly ProcessPlan[]>;
+  };
+  readonly docker?: { readonly image: string };
+  /** Shown to people as `http://<name>.localhost:<proxy port>`. */
+  readonly route?: { readonly port: string; readonly path?: string };
+  /** What it may need, e.g. `256Mi`. */
+  readonly memory: string;
+  /**
+   * A collector turns the registry into files of its own (path → content) whenever a unit was deployed or destroyed.
+   * Paths are absolute; the service watches them itself.
+   */
+  collect?(registry: readonly RegistryEntry[], context: PlanContext): Record<string, string>;
+}
+
+export interface ModuleOptions extends CommonOptions {
+  readonly native: {
+    /** What other units may use of it on this machine. */
+    readonly outputs: Readonly<Record<string, Value>>;
+    /** Brings the local twin to the wanted state; called at each change, safe to repeat. */
+    apply(context: PlanContext): Promise<void>;
+    destroy?(context: PlanContext): Promise<void>;
+  };
+}
+
+export interface JobOptions extends CommonOptions {
+  readonly native: {
+    run(context: PlanContext): Promise<void>;
+    /** Files and folders, relative to the definition's folder, whose change makes it run again. */
+    readonly sources?: readonly string[];
+  };
+}
+
+interface Common {
+  readonly file: string;
+  readonly name: string;
+  readonly summary: string;
+  readonly env: Readonly<Record<string, Value>>;
+  readonly uses: readonly Unit[];
+}
+
+export interface Service<O extends ServiceOptions = ServiceOptions> extends Common {
+  readonly kind: 'service';
+  readonly ports: Readonly<Record<string, Port>>;
+  readonly secrets: Readonly<Record<string, GeneratedSecret>>;
+  readonly volumes: Readonly<Record<string, string>>;
+  readonly ready: ServiceOptions['ready'];
+  readonly native: ServiceOptions['native'];
+  readonly docker?: ServiceOptions['docker'];
+  readonly route?: ServiceOptions['route'];
+  readonly memory: string;
+  readonly collect?: ServiceOptions['collect'];
+  /** Host name or address at which the port is reached. */
+  host(port: KeyOf<O, 'ports'>): Reference;
+  /** The port's number. */
+  port(port: KeyOf<O, 'ports'>): Reference;
+  /** `host:port`. */
+  address(port: KeyOf<O, 'ports'>): Joined;
+  /** `scheme://[user:password@]host:port[/database or path]`. */
+  url(port: KeyOf<O, 'ports'>, options?: { database?: string; path?: string }): Joined;
+  /** The secret's value. */
+  secret(secret: KeyOf<O, 'secrets'>): Reference;
+  /** The volume's folder. */
+  volume(volume: KeyOf<O, 'volumes'>): Reference;
+}
+
+export interface Module<O extends ModuleOptions = ModuleOptions> extends Common {
+  readonly kind: 'module';
+  readonly native: ModuleOptions['native'];
+  output(output: keyof O['native']['outputs'] & string): Reference;
+}
+
+export interface Job extends Common {
+  readonly kind: 'job';
+  readonly native: JobOptions['native'];
+}
+
+export type Unit = Service | Module | Job;
+
+type KeyOf<O, F extends string> = O extends Record<F, infer R> ? keyof R & string : never;
+
+const SCHEMES: Record<Protocol, string> = {
+  http: 'http',
+  s3: 'http',
+  postgresql: 'postgresql',
+  redis: 'redis',
+  grpc: 'grpc',
+  tcp: 'tcp',
+};
+
+/**
+ * A program that stays up: its ports, secrets, volumes, readiness, and how each runtime starts it.
+ * @throws StackError naming the file and the field when the definition is wrong.
+ */
+export function defineService<const O extends ServiceOptions>(options: O): Service<O> {
+  const file = callerFile();
+  const parsed = parse(serviceSchema, options, file);
+  const known = (kind: 'ports' | 'secrets' | 'volumes', key: string, field: string) => {
+    if (key in parsed[kind]) return;
+    throw new StackError(
+      'UNKNOWN_REFERENCE',
+      `${file}: ${field} refers to ${kind}.${key}, which ${parsed.name} doesn't have (it has ${Object.keys(parsed[kind]).join(', ') || 'none'})`,
+      `define ${kind}.${key}, or use one that exists`,
+    );
+  };
+  for (const [name, port] of Object.entries(parsed.ports)) {
+    if (port.password) known('secrets', port.password, `ports.${name}.password`);
+    const twin = Object.entries(parsed.ports).find(([n, p]) => n !== name && p.number === port.number);
+    if (twin)
+      throw new StackError(
+        'DUPLICATE_PORT',
+        `${file}: ports.${name} and ports.${twin[0]} are both ${port.number}`,
+      );
+  }
+  for (const [field, probe] of probesOf(parsed.ready as ServiceOptions['ready']))
+    known('ports', probe.port, field);
+  if (parsed.route) known('ports', parsed.route.port, 'route.port');
+
+  const ref = ($ref: Reference['$ref'], kind: 'ports' | 'secrets' | 'volumes', key: string): Reference => {
+    known(kind, key, `a reference to ${parsed.name}`);
+    return { $ref, unit: parsed.name, key };
+  };
+  const service = {
+    ...(parsed as object),
+    kind: 'service',
+    file,
+    host: (key: string) => ref('host', 'ports', key),
+    port: (key: string) => ref('port', 'ports', key),
+    secret: (key: string) => ref('secret', 'secrets', key),
+    volume: (key: string) => ref('volume', 'volumes', key),
+    address: (key: string): Joined => ({
+      $join: [ref('host', 'ports', key), ':', ref('port', 'ports', key)],
+    }),
+    url: (key: string, { database, path }: { database?: string; path?: string } = {}): Joined => {
+      const address = service.address(key as never);
+      const { protocol, user, password } = parsed.ports[key];
+      const credentials: Value[] = password
+        ? [user ?? '', ':', uriEncoded(ref('secret', 'secrets', password)), '@']
+        : user
+          ? [user, '@']
+          : [];
+      const tail = database ? `/${database}` : (path ?? '');
+      return { $join: [`${SCHEMES[protocol]}://`, ...credentials, address, tail] };
+    },
+  } as unknown as Service<O>;
+  return Object.freeze(service);
+}
+
+/**
+ * A piece of infrastructure: nothing that runs, but outputs that others use (a bucket's name, a warehouse's path).
+ * @throws StackError naming the file and the field when the definition is wrong.
+ */
+export function defineModule<const O extends ModuleOptions>(options: O): Module<O> {
+  const file = callerFile();
+  const parsed = parse(moduleSchema, options, file);
+  const module = {
+    ...(parsed as object),
+    kind: 'module',
+    file,
+    output: (key: string): Reference => {
+      if (!(key in parsed.native.outputs)) {
+        throw new StackError(
+          'UNKNOWN_REFERENCE',
+          `a reference to ${parsed.name}: it has no output ${key} (it has ${Object.keys(parsed.native.outputs).join(', ') || 'none'})`,
+          `add outputs.${key} to ${file}`,
+        );
+      }
+      return { $ref: 'output', unit: parsed.name, key };
+    },
+  } as unknown as Module<O>;
+  return Object.freeze(module);
+}
+
+/**
+ * Work that runs to its end at each deploy that changes it.
+ * @throws StackError naming the file and the field when the definition is wrong.
+ */
+export function defineJob(options: JobOptions): Job {
+  const file = callerFile();
+  return Object.freeze({
+    ...(parse(jobSchema, options, file) as object),
+    kind: 'job',
+    file,
+  } as unknown as Job);
+}
+
+export const isUnit = (value: unknown): value is Unit =>
+  typeof value === 'object' &&
+  value !== null &&
+  'kind' in value &&
+  'file' in value &&
+  (value.kind === 'service' || value.kind === 'module' || value.kind === 'job');
+
+/** The probes of a service with the field each stands in: `['ready', …]` or `['ready.webserver', …]`. */
+export function probesOf(ready: ServiceOptions['ready']): [string, Probe][] {
+  if (isProbe(ready)) return [['ready', ready]];
+  return Object.entries(ready).map(([name, probe]) => [`ready.${name}`, probe]);
+}
+
+export const isProbe = (ready: ServiceOptions['ready']): ready is Probe => typeof ready.type === 'string';
+
+/** Names of the units that this one refers to, each once, in alphabetical order. */
+export function dependenciesOf(unit: Unit): string[] {
+  const values = [
+    ...Object.values(unit.env),
+    ...(unit.kind === 'module' ? Object.values(unit.native.outputs) : []),
+  ];
+  const names = values.flatMap(referencesIn).map((reference) => reference.unit);
+  return [...new Set([...names, ...unit.uses.map((used) => used.name)])]
+    .filter((n) => n && n !== unit.name)
+    .sort();
+}
+
+/** Whether a value contains a secret, so that it may not be shown or exported. */
+export const isSecret = (value: Value): boolean =>
+  isReference(value)
+    ? value.$ref === 'secret'
+    : referencesIn(value).some((reference) => reference.$ref === 'secret');
+
+/**
+ * What only shows when all units are seen together: a name or a port used twice, a reference to a unit that isn't there.
+ * @throws StackError naming the files.
+ */
+export function checkStack(units: readonly Unit[]): void {
+  const byName = new Map<string, Unit>();
+  for (const unit of units) {
+    const twin = byName.get(unit.name);
+    if (twin)
+      throw new StackError(
+        'DUPLICATE_NAME',
+        `${unit.file}: name: ${unit.name} is also the name of ${twin.file}`,
+        'rename one of them',
+      );
+    byName.set(unit.name, unit);
+  }
+  const ports = new Map<number, string>();
+  for (const unit of units) {
+    if (unit.kind !== 'service') continue;
+    for (const [name, { number }] of Object.entries(unit.ports)) {
+      const owner = ports.get(number);
+      if (owner)
+        throw new StackError(
+          'DUPLICATE_PORT',
+          `${unit.file}: ports.${name}.number: ${number} is also the port of ${owner}`,
+          'choose another number',
+        );
+      ports.set(number, `${unit.file} (ports.${name})`);
+    }
+  }
+  for (const unit of units) {
+    for (const dependency of dependenciesOf(unit)) {
+      if (!byName.has(dependency))
+        throw new StackError(
+          'UNKNOWN_REFERENCE',
+          `${unit.file}: refers to ${dependency}, which is no unit of this workspace`,
+        );
+    }
+  }
+}

@@ -1,0 +1,67 @@
+/**
+ * Values that a runtime resolves: an address, a port or a secret of another unit isn't known when the definition is
+ * read, and differs between a laptop, Docker and AWS. A definition holds the reference; each runtime gives it its value.
+ */
+
+/** What a reference points at. `key` is a port, secret, volume or output name, or a fact of the stack. */
+export interface Reference {
+  readonly $ref: 'host' | 'port' | 'secret' | 'volume' | 'output' | 'stack';
+  /** Name of the unit referred to; empty for `stack`. */
+  readonly unit: string;
+  readonly key: string;
+}
+
+/** Parts joined into one string once each is resolved. */
+export interface Joined {
+  readonly $join: readonly Value[];
+  /** How each resolved part is written: `uri` percent-encodes (for credentials in a URL). */
+  readonly encode?: 'uri';
+}
+
+export type Value = string | number | boolean | Reference | Joined;
+
+/** Gives a reference its value in one runtime. Throws a StackError when it can't. */
+export type Resolver = (reference: Reference) => string;
+
+export const isReference = (value: unknown): value is Reference =>
+  typeof value === 'object' && value !== null && '$ref' in value;
+
+export const isJoined = (value: unknown): value is Joined =>
+  typeof value === 'object' && value !== null && '$join' in value;
+
+/**
+ * A template whose parts may be references.
+ *
+ * @example text`http://${duckdbHttp.address('http')}/v1/query`
+ */
+export function text(strings: TemplateStringsArray, ...values: Value[]): Joined {
+  return { $join: strings.flatMap((part, i) => (i < values.length ? [part, values[i]] : [part])) };
+}
+
+/** The value, percent-encoded when it is resolved. */
+export const uriEncoded = (value: Value): Joined => ({ $join: [value], encode: 'uri' });
+
+/** Facts of the stack that a unit runs in: its name, the checkout, its state folder, the supervisor's socket. */
+export const stack = {
+  name: { $ref: 'stack', unit: '', key: 'name' },
+  workspace: { $ref: 'stack', unit: '', key: 'workspace' },
+  dir: { $ref: 'stack', unit: '', key: 'dir' },
+  socket: { $ref: 'stack', unit: '', key: 'socket' },
+} as const satisfies Record<string, Reference>;
+
+/** The value as a string, every reference in it replaced by what `resolver` gives. */
+export function resolve(value: Value, resolver: Resolver): string {
+  if (isReference(value)) return resolver(value);
+  if (isJoined(value)) {
+    const joined = value.$join.map((part) => resolve(part, resolver)).join('');
+    return value.encode === 'uri' ? encodeURIComponent(joined) : joined;
+  }
+  return String(value);
+}
+
+/** Every reference inside a value, in reading order. */
+export function referencesIn(value: Value): Reference[] {
+  if (isReference(value)) return [value];
+  if (isJoined(value)) return value.$join.flatMap(referencesIn);
+  return [];
+}

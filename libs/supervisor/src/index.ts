@@ -1,0 +1,5 @@
+export * from './client';
+export * from './process-info';
+export * from './protocol';
+export { tail, logSize } from './logs';
+export { probe } from './probe';
