@@ -1,0 +1,12 @@
+-- Grain: one hour (UTC) at one airport of origin.
+select
+    concat_ws('-', origin, strftime(weather_hour_utc, '%Y%m%dT%H')) as weather_id,
+    *,
+    case
+        when precipitation_in > 0 and temperature_f <= 32 then 'snow or ice'
+        when precipitation_in > 0 then 'rain'
+        when visibility_mi < 3 then 'low visibility'
+        when wind_speed_mph >= 20 then 'windy'
+        else 'fair'
+    end as weather_condition
+from {{ ref('stg_weather') }}

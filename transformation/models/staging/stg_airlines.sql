@@ -1,0 +1,5 @@
+-- Grain: one carrier.
+select
+    carrier,
+    name as carrier_name
+from {{ source('raw', 'airlines') }}
