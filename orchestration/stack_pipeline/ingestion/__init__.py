@@ -1,0 +1,1 @@
+"""Loads the sources into the warehouse's schema `raw` (dlt)."""

@@ -1,0 +1,187 @@
+"""Reads the five files of the flights, checks them in full, and hands each on as Parquet.
+
+A file is accepted as `<table>.parquet`, `.csv`, `.csv.gz` or `.csv.zip`. Everything is read before anything is loaded, so a
+broken file can't leave the warehouse half new.
+"""
+
+import gzip
+import hashlib
+import shutil
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+
+from stack_pipeline.errors import UserError
+
+SUFFIXES = (".parquet", ".csv", ".csv.gz", ".csv.zip")
+
+_WHOLE, _REAL, _TEXT, _UTC = pa.int64(), pa.float64(), pa.string(), pa.timestamp("us")
+
+TABLES: dict[str, pa.Schema] = {
+    "flights": pa.schema(
+        {
+            "year": _WHOLE, "month": _WHOLE, "day": _WHOLE,
+            "dep_time": _WHOLE, "sched_dep_time": _WHOLE, "dep_delay": _WHOLE,
+            "arr_time": _WHOLE, "sched_arr_time": _WHOLE, "arr_delay": _WHOLE,
+            "carrier": _TEXT, "flight": _WHOLE, "tailnum": _TEXT, "origin": _TEXT, "dest": _TEXT,
+            "air_time": _WHOLE, "distance": _WHOLE, "hour": _WHOLE, "minute": _WHOLE, "time_hour": _UTC,
+        }
+    ),
+    "airlines": pa.schema({"carrier": _TEXT, "name": _TEXT}),
+    "airports": pa.schema(
+        {
+            "faa": _TEXT, "name": _TEXT, "lat": _REAL, "lon": _REAL, "alt": _WHOLE, "tz": _WHOLE, "dst": _TEXT, "tzone": _TEXT,
+        }
+    ),
+    "planes": pa.schema(
+        {
+            "tailnum": _TEXT, "year": _WHOLE, "type": _TEXT, "manufacturer": _TEXT, "model": _TEXT,
+            "engines": _WHOLE, "seats": _WHOLE, "speed": _WHOLE, "engine": _TEXT,
+        }
+    ),
+    "weather": pa.schema(
+        {
+            "origin": _TEXT, "year": _WHOLE, "month": _WHOLE, "day": _WHOLE, "hour": _WHOLE,
+            "temp": _REAL, "dewp": _REAL, "humid": _REAL, "wind_dir": _WHOLE, "wind_speed": _REAL, "wind_gust": _REAL,
+            "precip": _REAL, "pressure": _REAL, "visib": _REAL, "time_hour": _UTC,
+        }
+    ),
+}  # fmt: skip
+"""Columns that each table must have; time_hour is UTC without a zone, delays are minutes."""
+
+_DAMAGE = (pa.ArrowException, OSError, EOFError, zlib.error, zipfile.BadZipFile, UnicodeDecodeError)
+"""What the readers raise on a damaged file."""
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A source's file. fingerprint: SHA-256 of its bytes, hexadecimal."""
+
+    table: str
+    path: Path
+    fingerprint: str
+
+
+def find_sources(folder: Path) -> list[SourceFile]:
+    """The file of each table. Raises UserError when one is missing or unreadable."""
+    return [SourceFile(table, path := _find(folder, table), _digest(path)) for table in TABLES]
+
+
+def _find(folder: Path, table: str) -> Path:
+    for suffix in SUFFIXES:
+        path = folder / f"{table}{suffix}"
+        if path.is_file():
+            return path
+    raise UserError(
+        f"The file of the table {table} is missing: {folder / table}.parquet, .csv, .csv.gz or .csv.zip.",
+        "Put it there, or point FLIGHTS_DIR to the folder that has it.",
+        table=table,
+    )
+
+
+def _digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise _broken(path, str(error)) from error
+
+
+def to_parquet(source: SourceFile, folder: Path) -> tuple[Path, int]:
+    """A Parquet file with exactly the table's columns and types, and its rows. Reads the whole source.
+
+    The file is the source itself when that fits already, else a new one in `folder`. Raises UserError when the source is
+    damaged, cut off, empty, or lacks a column.
+    """
+    schema = TABLES[source.table]
+    try:
+        if source.path.suffix == ".parquet":
+            path, rows = _check_parquet(source.path, schema, folder / f"{source.table}.parquet")
+        else:
+            path, rows = _convert_csv(source.path, schema, folder / f"{source.table}.parquet")
+    except _DAMAGE as error:
+        raise _broken(source.path, str(error)) from error
+    if rows == 0:
+        raise _broken(source.path, "it has no rows")
+    return path, rows
+
+
+def _check_parquet(source: Path, schema: pa.Schema, target: Path) -> tuple[Path, int]:
+    with pa.parquet.ParquetFile(source, page_checksum_verification=True) as file:
+        _require_columns(source, file.schema_arrow.names, schema)
+        fits = file.schema_arrow.equals(schema)
+        writer = None if fits else pa.parquet.ParquetWriter(target, schema)
+        try:
+            rows = 0
+            for batch in file.iter_batches(batch_size=500_000, columns=schema.names):
+                rows += batch.num_rows
+                if writer:
+                    writer.write_table(pa.Table.from_batches([batch]).select(schema.names).cast(schema))
+        finally:
+            if writer:
+                writer.close()
+    return (source if fits else target), rows
+
+
+def _convert_csv(source: Path, schema: pa.Schema, target: Path) -> tuple[Path, int]:
+    plain = _unpacked(source, target.with_suffix(".csv"))
+    _require_last_newline(source, plain)
+    # the files say UTC by a Z, which only a type with a zone accepts
+    types = {field.name: pa.timestamp("us", "UTC") if field.type == _UTC else field.type for field in schema}
+    options = pa.csv.ConvertOptions(column_types=types, null_values=["", "NA"], strings_can_be_null=True)
+    rows = 0
+    with pa.csv.open_csv(plain, convert_options=options, read_options=pa.csv.ReadOptions(block_size=16 << 20)) as reader:
+        _require_columns(source, reader.schema.names, schema)
+        with pa.parquet.ParquetWriter(target, schema) as writer:
+            for batch in reader:
+                rows += batch.num_rows
+                writer.write_table(pa.Table.from_batches([batch]).select(schema.names).cast(schema))
+    if plain != source:
+        plain.unlink()
+    return target, rows
+
+
+def _unpacked(source: Path, target: Path) -> Path:
+    """The CSV itself; unpacking checks the archive's checksum."""
+    if source.suffix == ".zip":
+        with zipfile.ZipFile(source) as archive:
+            names = [name for name in archive.namelist() if name.endswith(".csv")]
+            if len(names) != 1:
+                raise zipfile.BadZipFile(f"it has {len(names)} CSV files, not one")
+            with archive.open(names[0]) as packed, target.open("wb") as plain:
+                shutil.copyfileobj(packed, plain, 1 << 20)
+        return target
+    if source.suffix == ".gz":
+        with gzip.open(source) as packed, target.open("wb") as plain:
+            shutil.copyfileobj(packed, plain, 1 << 20)
+        return target
+    return source
+
+
+def _require_last_newline(source: Path, plain: Path) -> None:
+    """A CSV cut off within its last field still parses; the missing end of its last line gives it away."""
+    with plain.open("rb") as file:
+        if file.seek(0, 2) == 0:
+            raise _broken(source, "it is empty")
+        file.seek(-1, 2)
+        if file.read(1) != b"\n":
+            raise _broken(source, "its last line doesn't end, so it looks cut off")
+
+
+def _require_columns(source: Path, names: list[str], schema: pa.Schema) -> None:
+    missing = [name for name in schema.names if name not in names]
+    if missing:
+        raise _broken(source, f"it lacks the column{'s' if len(missing) > 1 else ''} {', '.join(missing)}")
+
+
+def _broken(path: Path, reason: str) -> UserError:
+    return UserError(
+        f"The file {path} can't be loaded: {reason.strip().rstrip('.')}.",
+        "Replace it by an undamaged copy and run the pipeline again. Nothing was loaded or published; the last snapshot stays.",
+        file=str(path),
+    )

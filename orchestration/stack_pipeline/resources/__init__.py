@@ -1,0 +1,1 @@
+"""What the assets use from outside: the lake and the warehouse's lease."""

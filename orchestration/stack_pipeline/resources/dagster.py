@@ -1,0 +1,43 @@
+"""Dagster's side of the resources: configured from the environment, failures in a user's words."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from dagster import ConfigurableResource, Failure, OpExecutionContext
+
+from stack_pipeline import lease
+from stack_pipeline.errors import UserError
+from stack_pipeline.resources.lake import Lake
+
+
+class LakeResource(ConfigurableResource):
+    """The lake's bucket. endpoint: address of its S3 API. Credentials: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION."""
+
+    endpoint: str
+    bucket: str
+
+    def open(self) -> Lake:
+        return Lake(self.endpoint, self.bucket)
+
+
+class WarehouseLease(ConfigurableResource):
+    """The right to open the warehouse, held for a whole step. socket: the supervisor's socket."""
+
+    socket: str
+
+    @contextmanager
+    def hold(self, context: OpExecutionContext) -> Iterator[None]:
+        """Waits for the warehouse, and says in the run's log who holds it."""
+        owner = f"dagster run {context.run_id[:8]} step {context.op.name}"
+        with lease.hold("warehouse", owner, self.socket, context.log.info):
+            yield
+
+
+@contextmanager
+def failing_clearly() -> Iterator[None]:
+    """Turns a user's error into a failure that says what, where and what to do; a retry wouldn't help."""
+    try:
+        yield
+    except UserError as error:
+        metadata = {"what to do": error.remedy, **error.details}
+        raise Failure(f"{error.message} {error.remedy}", metadata, allow_retries=False) from None

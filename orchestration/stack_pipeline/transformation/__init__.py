@@ -1,0 +1,1 @@
+"""Builds the warehouse's models: dbt, run in this process, one Dagster asset a model and one check a test."""

@@ -1,0 +1,48 @@
+"""dbt's models as assets and its tests as their checks, built by one step."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from dagster import AssetCheckResult, AssetObservation, AssetsDefinition, Failure, OpExecutionContext, Output
+from dagster_dbt import DagsterDbtTranslator, dbt_assets
+from dagster_dbt.asset_utils import get_subset_selection_for_context
+from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
+
+from stack_pipeline import freshness
+from stack_pipeline.resources.dagster import WarehouseLease, failing_clearly
+from stack_pipeline.settings import Settings
+from stack_pipeline.transformation.dbt import prepare_manifest, run_dbt
+
+_TRANSLATOR = DagsterDbtTranslator()
+
+
+def define_models(settings: Settings) -> AssetsDefinition:
+    """The assets of the dbt project as it is now; parses it when it changed."""
+    manifest: dict[str, Any] = json.loads(prepare_manifest(settings).read_text())
+
+    @dbt_assets(manifest=manifest, name="dbt_build", pool="warehouse", dagster_dbt_translator=_TRANSLATOR)
+    def models(context: OpExecutionContext, warehouse: WarehouseLease) -> Iterator[Output | AssetCheckResult | AssetObservation]:
+        """Builds the models and runs their tests. A failing test of severity error fails the step, so nothing is published."""
+        selection, indirect = get_subset_selection_for_context(context, manifest, "fqn:*", None, None, _TRANSLATOR, None)
+        arguments = ["build", "--exclude-resource-type", "unit_test", *selection]
+        if indirect:
+            arguments += ["--indirect-selection", indirect]
+        with failing_clearly(), warehouse.hold(context):
+            run = run_dbt(settings, arguments, context.log.info)
+        for event in run.events:
+            yield from DbtCoreCliEventMessage(event, {}).to_default_asset_events(manifest, _TRANSLATOR, context)
+        if not run.success:
+            raise Failure(_explain(run.failures), {"failures": "\n".join(run.failures)}, allow_retries=False)
+        freshness.built(settings, context.run_id, whole="--indirect-selection" not in arguments)
+
+    return models
+
+
+def _explain(failures: list[str]) -> str:
+    several = f" and {len(failures) - 1} more" if len(failures) > 1 else ""
+    first = failures[0] if failures else "see the step's log"
+    return (
+        f"dbt build failed: {first}{several}. Nothing was published; the last snapshot stays."
+        " Correct the data or the model, then run the pipeline again."
+    )

@@ -1,0 +1,151 @@
+"""Runs dbt in this process. A `dbt` command of its own would import dbt again for some five seconds."""
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from stack_pipeline.errors import UserError
+from stack_pipeline.settings import Settings, quiet_telemetry
+
+NOT_SOURCE = {"target", "logs", "dbt_packages", ".user.yml", "README.md", "package.json", "job.ts"}
+"""Entries of the project's folder that dbt doesn't read (or only writes)."""
+
+_DISTRIBUTIONS = ("dbt-core", "dbt-duckdb", "duckdb")
+
+Event = dict[str, Any]
+"""A structured dbt event: `info` (name, msg, level) and `data`."""
+
+
+@dataclass(frozen=True)
+class DbtRun:
+    """The outcome of a dbt command. failures: one line for each model or test of severity error that failed."""
+
+    success: bool
+    events: list[Event] = field(repr=False)
+    failures: list[str]
+
+
+def run_dbt(settings: Settings, arguments: list[str], tell: Callable[[str], None] = lambda _: None) -> DbtRun:
+    """Runs `dbt <arguments>` on the project; the caller holds the warehouse's lease unless dbt only parses.
+
+    tell: gets a line for each model and failing test, as they end. Raises UserError when dbt couldn't run at all, with
+    dbt's own message.
+    """
+    quiet_telemetry()
+    os.environ["WAREHOUSE_PATH"] = str(settings.warehouse)  # dbt's profile reads it
+    from dbt.cli.main import dbtRunner
+    from dbt_common.events.base_types import EventMsg
+    from google.protobuf.json_format import MessageToDict
+
+    events: list[Event] = []
+
+    def collect(message: EventMsg) -> None:
+        if message.info.name in ("LogModelResult", "LogTestResult", "RunResultError", "RunResultFailure"):
+            event = MessageToDict(message, preserving_proto_field_name=True)
+            events.append(event)
+            if event["info"]["name"] == "LogModelResult" or event["info"]["level"] == "error":
+                tell(event["info"]["msg"])
+
+    settings.warehouse.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        result = dbtRunner(callbacks=[collect]).invoke([*arguments, *_folders(settings)])
+    finally:
+        _close_warehouse()
+    if isinstance(result.exception, (KeyboardInterrupt, SystemExit)):
+        raise result.exception
+    if result.exception is not None:
+        if not isinstance(result.exception, Exception):
+            raise result.exception
+        raise UserError(
+            f"dbt {arguments[0]} failed: {str(result.exception).strip()}", f"Correct the project in {settings.dbt_project}."
+        )
+    return DbtRun(result.success, events, _failures(result.result))
+
+
+def _folders(settings: Settings) -> list[str]:
+    return [
+        "--project-dir", str(settings.dbt_project),
+        "--profiles-dir", str(settings.dbt_profiles),
+        "--target", settings.dbt_target_name,
+        "--target-path", str(settings.dbt_target),
+        "--log-path", str(settings.dbt_target / "logs"),
+        "--no-use-colors",
+    ]  # fmt: skip
+
+
+def _close_warehouse() -> None:
+    """dbt keeps the warehouse open after a run in this process; nobody else could write it, nor we open it otherwise."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+    DuckDBConnectionManager.close_all_connections()
+
+
+def _failures(results: object) -> list[str]:
+    nodes: Iterable[Any] = getattr(results, "results", None) or []
+    return [f"{node.node.name}: {node.message or node.status}" for node in nodes if str(node.status) in ("fail", "error")]
+
+
+def project_fingerprint(settings: Settings) -> str:
+    """SHA-256 (hexadecimal) of all that dbt's result depends on besides the data: project, profile, target, versions."""
+    digest = hashlib.sha256()
+    for distribution in _DISTRIBUTIONS:
+        digest.update(f"{distribution} {importlib.metadata.version(distribution)}\n".encode())
+    digest.update(f"{settings.dbt_target_name} {settings.warehouse}\n".encode())
+    files = set(_project_files(settings.dbt_project)) | {settings.dbt_profiles / "profiles.yml"}
+    for path in sorted(files):
+        digest.update(f"{path} ".encode() + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _project_files(project: Path) -> Iterable[Path]:
+    for entry in project.iterdir():
+        if entry.name in NOT_SOURCE:
+            continue
+        if entry.is_dir():
+            yield from (path for path in entry.rglob("*") if path.is_file())
+        else:
+            yield entry
+
+
+def prepare_manifest(settings: Settings) -> Path:
+    """The project's manifest, parsed again only when something changed. Needs no lease: parsing doesn't open the warehouse.
+
+    The file's name carries the project's fingerprint, so that a process that reads one never sees another's half-written.
+    """
+    fingerprint = project_fingerprint(settings)
+    manifest = settings.dbt_target / "parsed" / f"manifest-{fingerprint[:16]}.json"
+    if manifest.exists():
+        return manifest
+    manifest.parent.mkdir(parents=True, exist_ok=True)
+    run_dbt(settings, ["parse", "--quiet"])
+    with tempfile.NamedTemporaryFile(dir=manifest.parent, delete=False) as copy:
+        copy.write((settings.dbt_target / "manifest.json").read_bytes())
+    for stale in manifest.parent.glob("manifest-*.json"):
+        stale.unlink()
+    Path(copy.name).rename(manifest)
+    return manifest
+
+
+@dataclass(frozen=True)
+class PublishedModel:
+    """A model that readers get. relation: its quoted name in the warehouse. index: lists of columns to index."""
+
+    name: str
+    relation: str
+    index: list[list[str]]
+
+
+def published_models(manifest: Path) -> list[PublishedModel]:
+    """The models tagged `publish`, by name."""
+    nodes = json.loads(manifest.read_text())["nodes"].values()
+    models = [node for node in nodes if node["resource_type"] == "model" and "publish" in node["tags"]]
+    return sorted(
+        (PublishedModel(node["name"], node["relation_name"], node["config"]["meta"].get("index", [])) for node in models),
+        key=lambda model: model.name,
+    )
