@@ -1,0 +1,14 @@
+import { defineService, generated, pgReady } from '@stack/model';
+import { planPostgres } from './native';
+
+export const postgres = defineService({
+  name: 'postgres',
+  summary: 'PostgreSQL: what Dagster and other services remember',
+  ports: { sql: { number: 5432, protocol: 'postgresql', user: 'postgres', password: 'password' } },
+  secrets: { password: generated() },
+  volumes: { data: '/var/lib/postgresql' },
+  ready: pgReady('sql'),
+  native: { plan: planPostgres },
+  docker: { image: 'postgres:18.4' },
+  memory: '256Mi',
+});

@@ -1,0 +1,71 @@
+import * as path from 'node:path';
+import {
+  type PlanContext,
+  type ProcessPlan,
+  type RegistryEntry,
+  defineService,
+  httpReady,
+} from '@stack/model';
+
+export const traefik = defineService({
+  name: 'traefik',
+  summary: 'Traefik: every service at http://<name>.localhost, and a dashboard',
+  ports: {
+    web: { number: 8080, protocol: 'http' },
+    dashboard: { number: 8081, protocol: 'http' },
+  },
+  volumes: { config: '/etc/traefik' },
+  ready: httpReady('dashboard', '/ping'),
+  native: { plan: planTraefik },
+  docker: { image: 'traefik:v3.7' },
+  route: { port: 'dashboard', path: '/dashboard/' },
+  memory: '128Mi',
+  collect: (registry, context) => ({
+    [path.join(routesDir(context), 'services.yml')]: JSON.stringify(routes(registry), null, 2),
+  }),
+});
+
+const routesDir = (context: PlanContext): string => path.join(context.volume('config'), 'routes');
+
+/** Traefik's dynamic configuration: a router by host name and a backend for each service with a route. (JSON is YAML.) */
+export function routes(registry: readonly RegistryEntry[]): object {
+  const routed = registry.flatMap(({ unit, route }) => (route ? [{ unit, ...route }] : []));
+  if (routed.length === 0) return {};
+  return {
+    http: {
+      routers: Object.fromEntries(
+        routed.map(({ unit, host }) => [
+          unit,
+          { rule: `Host(\`${host}\`)`, entryPoints: ['web'], service: unit },
+        ]),
+      ),
+      services: Object.fromEntries(
+        routed.map(({ unit, target }) => [unit, { loadBalancer: { servers: [{ url: target }] } }]),
+      ),
+    },
+  };
+}
+
+async function planTraefik(context: PlanContext): Promise<ProcessPlan> {
+  const config = context.write(
+    path.join(context.volume('config'), 'traefik.yml'),
+    JSON.stringify(
+      {
+        global: { checkNewVersion: false, sendAnonymousUsage: false },
+        entryPoints: {
+          web: { address: `127.0.0.1:${context.port('web')}` },
+          traefik: { address: `127.0.0.1:${context.port('dashboard')}` },
+        },
+        api: { dashboard: true, insecure: true },
+        ping: {},
+        log: { level: 'WARN', format: 'json' },
+        providers: { file: { directory: routesDir(context), watch: true } },
+      },
+      null,
+      2,
+    ),
+  );
+  // The folder has to be there when Traefik begins to watch it; the collector fills it.
+  context.write(path.join(routesDir(context), '.keep'), '');
+  return { command: context.executable('traefik'), args: [`--configFile=${config}`], sources: [config] };
+}

@@ -1,0 +1,55 @@
+import { mkdirSync } from 'node:fs';
+import * as path from 'node:path';
+import type { PlanContext, ProcessPlan } from '@stack/model';
+
+/** Actions that the writer's key allows: everything in every bucket, and making buckets. */
+const WRITER = ['Admin', 'Read', 'Write', 'List', 'Tagging'];
+const READER = ['Read', 'List'];
+
+export async function planObjectStore(context: PlanContext): Promise<ProcessPlan> {
+  const data = context.volume('data');
+  const blobs = path.join(data, 'blobs');
+  mkdirSync(blobs, { recursive: true });
+  const identity = (name: string, actions: readonly string[]) => ({
+    name,
+    credentials: [{ accessKey: context.secret(`${name}KeyId`), secretKey: context.secret(`${name}Key`) }],
+    actions,
+  });
+  // With identities named, SeaweedFS refuses anonymous clients; without, it would let them write.
+  const identities = context.write(
+    path.join(data, 's3.json'),
+    JSON.stringify({ identities: [identity('writer', WRITER), identity('reader', READER)] }),
+    0o600,
+  );
+  const flags: Record<string, string | number> = {
+    dir: blobs,
+    ip: '127.0.0.1',
+    'ip.bind': '127.0.0.1',
+    'master.port': context.port('master'),
+    'master.port.grpc': context.port('masterGrpc'),
+    // Files of one bucket lie in volumes of their own: small ones, so that a laptop's disk isn't parcelled out.
+    'master.volumeSizeLimitMB': 512,
+    'volume.port': context.port('volume'),
+    'volume.port.grpc': context.port('volumeGrpc'),
+    'volume.max': 0,
+    'filer.port': context.port('filer'),
+    'filer.port.grpc': context.port('filerGrpc'),
+    's3.port': context.port('s3'),
+    's3.port.grpc': context.port('s3Grpc'),
+    's3.port.iceberg': 0,
+    's3.port.lance': 0,
+    's3.config': identities,
+  };
+  return {
+    command: context.executable('weed'),
+    args: [
+      '-logtostderr',
+      'server',
+      '-filer',
+      '-s3',
+      ...Object.entries(flags).map(([name, value]) => `-${name}=${value}`),
+    ],
+    cwd: data,
+    sources: [identities],
+  };
+}

@@ -1,0 +1,29 @@
+import { defineService, generated, httpReady } from '@stack/model';
+import { planObjectStore } from './native';
+
+export const objectStore = defineService({
+  name: 'object-store',
+  summary: 'SeaweedFS: plays S3 on this machine',
+  ports: {
+    s3: { number: 8333, protocol: 's3' },
+    s3Grpc: { number: 18333, protocol: 'grpc' },
+    master: { number: 9333, protocol: 'http' },
+    masterGrpc: { number: 19333, protocol: 'grpc' },
+    volume: { number: 9340, protocol: 'http' },
+    volumeGrpc: { number: 19340, protocol: 'grpc' },
+    filer: { number: 8888, protocol: 'http' },
+    filerGrpc: { number: 18888, protocol: 'grpc' },
+  },
+  secrets: {
+    writerKeyId: generated({ bytes: 16 }),
+    writerKey: generated({ bytes: 30 }),
+    readerKeyId: generated({ bytes: 16 }),
+    readerKey: generated({ bytes: 30 }),
+  },
+  volumes: { data: '/data' },
+  // Refusing a client without a key is the proof that it speaks S3 and guards the lake.
+  ready: httpReady('s3', '/', { status: [403], contains: 'AccessDenied' }),
+  native: { plan: planObjectStore },
+  docker: { image: 'chrislusf/seaweedfs:4.48' },
+  memory: '256Mi',
+});

@@ -1,0 +1,32 @@
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import * as path from 'node:path';
+import { type PlanContext, defineModule, stack, text } from '@stack/model';
+
+/** Schemas of the warehouse, as in Snowflake: what is loaded, what is being made of it, what is served. */
+const SCHEMAS = ['raw', 'staging', 'marts'] as const;
+
+export const warehouse = defineModule({
+  name: 'warehouse',
+  summary: "DuckDB: plays Snowflake's warehouse on this machine",
+  native: {
+    outputs: { path: text`${stack.dir}/data/warehouse/warehouse.duckdb` },
+    apply: (context) => createWarehouse(context),
+  },
+});
+
+/** Makes the database file with its schemas if there is none; an existing one is the pipeline's business. */
+async function createWarehouse(context: PlanContext): Promise<void> {
+  const file = context.resolve(warehouse.output('path'));
+  if (existsSync(file)) return;
+  mkdirSync(path.dirname(file), { recursive: true });
+  const { DuckDBInstance } = await import('@duckdb/node-api');
+  const temporary = `${file}.new`;
+  rmSync(temporary, { force: true });
+  const instance = await DuckDBInstance.create(temporary);
+  const connection = await instance.connect();
+  for (const schema of SCHEMAS) await connection.run(`create schema ${schema}`);
+  await connection.run('checkpoint');
+  connection.closeSync();
+  instance.closeSync();
+  renameSync(temporary, file);
+}

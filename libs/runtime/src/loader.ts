@@ -1,0 +1,66 @@
+/**
+ * Loads definitions. The one place that teaches Node TypeScript: executors, the CLI and tests all come through here, since Nx's
+ * own hook no longer applies to what a batch executor loads late.
+ */
+import * as path from 'node:path';
+import { StackError, type Unit, isUnit } from '@stack/model';
+import { type UnitFolder, findUnits } from './units';
+
+let registered = false;
+
+/** Lets `require` read TypeScript, as CommonJS. Jest brings its own transformer. */
+function registerTypeScript(): void {
+  if (registered || process.env.JEST_WORKER_ID !== undefined) return;
+  registered = true;
+  // eslint-disable-next-line @typescript-eslint/no-require-imports -- heavy, and not wanted under Jest
+  const { register } = require('@swc-node/register/register') as { register(options: object): void };
+  register({ module: 1 /* CommonJS */, target: 9 /* ES2022 */, esModuleInterop: true, sourceMap: true });
+}
+
+export class Loader {
+  readonly folders: ReadonlyMap<string, UnitFolder>;
+  private readonly loaded = new Map<string, Unit>();
+
+  constructor(readonly workspace: string) {
+    this.folders = new Map(findUnits(workspace).map((unit) => [unit.name, unit]));
+  }
+
+  folder(name: string): UnitFolder {
+    const folder = this.folders.get(name);
+    if (folder) return folder;
+    throw new StackError(
+      'UNKNOWN_UNIT',
+      `there is no unit called ${name}`,
+      `choose one of ${[...this.folders.keys()].sort().join(', ')}`,
+    );
+  }
+
+  /** @throws StackError when the unit isn't there or its definition is wrong. */
+  unit(name: string): Unit {
+    const known = this.loaded.get(name);
+    if (known) return known;
+    const { file } = this.folder(name);
+    registerTypeScript();
+    // eslint-disable-next-line @typescript-eslint/no-require-imports -- the path is only known now
+    const exported = require(path.join(this.workspace, file)) as Record<string, unknown>;
+    const units = Object.values(exported).filter(isUnit);
+    if (units.length !== 1)
+      throw new StackError(
+        'DEFINITION_INVALID',
+        `${file} exports ${units.length} definitions instead of one`,
+        'export the result of one defineService, defineModule or defineJob',
+      );
+    if (units[0].name !== name)
+      throw new StackError(
+        'DEFINITION_INVALID',
+        `${file}: name: the definition is called ${units[0].name}, its package.json says ${name}`,
+        'give both the same name',
+      );
+    this.loaded.set(name, units[0]);
+    return units[0];
+  }
+
+  all(): Unit[] {
+    return [...this.folders.keys()].map((name) => this.unit(name));
+  }
+}

@@ -1,0 +1,44 @@
+/** What a reference is on this machine: every server is at 127.0.0.1, secrets are files, outputs are values of the local twin. */
+import * as path from 'node:path';
+import { type Reference, type Resolver, type Service, StackError, resolve } from '@stack/model';
+import type { Loader } from '../loader';
+import type { StackPaths } from '../stack';
+import type { Ports } from './ports';
+import { readSecret } from './secrets';
+
+export const HOST = '127.0.0.1';
+
+export const volumeDir = (stack: StackPaths, unit: string, volume: string): string =>
+  path.join(stack.data, unit, volume);
+
+export function nativeResolver(stack: StackPaths, loader: Loader, ports: Ports): Resolver {
+  const service = (reference: Reference): Service => {
+    const unit = loader.unit(reference.unit);
+    if (unit.kind === 'service') return unit;
+    throw new StackError(
+      'UNKNOWN_REFERENCE',
+      `${reference.unit} is no service: it has no ${reference.$ref} ${reference.key}`,
+    );
+  };
+  const resolver: Resolver = (reference) => {
+    const { unit, key } = reference;
+    switch (reference.$ref) {
+      case 'host':
+        return HOST;
+      case 'port':
+        return String(ports.number(unit, key, service(reference).ports[key].number));
+      case 'secret':
+        return readSecret(stack, unit, key, service(reference).secrets[key]);
+      case 'volume':
+        return volumeDir(stack, unit, key);
+      case 'output': {
+        const module = loader.unit(unit);
+        if (module.kind === 'module') return resolve(module.native.outputs[key], resolver);
+        throw new StackError('UNKNOWN_REFERENCE', `${unit} is no module: it has no output ${key}`);
+      }
+      case 'stack':
+        return stack[key as 'name' | 'workspace' | 'dir' | 'socket'];
+    }
+  };
+  return resolver;
+}

@@ -1,0 +1,57 @@
+/**
+ * One deployer at work on one stack: connected to the supervisor, holding the deploy lease, so that two deploys at once don't
+ * choose ports or prepare folders against each other.
+ */
+import { StackError } from '@stack/model';
+import type { Resolver } from '@stack/model';
+import { type SupervisorClient, SupervisorError } from '@stack/supervisor';
+import { Loader } from '../loader';
+import { type StackPaths, stackPaths } from '../stack';
+import { ensureSupervisor } from './daemon';
+import { Ports } from './ports';
+import { nativeResolver } from './resolver';
+
+export interface Session {
+  readonly stack: StackPaths;
+  readonly loader: Loader;
+  readonly ports: Ports;
+  readonly resolver: Resolver;
+  readonly supervisor: SupervisorClient;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a session; waits while another deployer has one.
+ * @param say told what is being waited for
+ */
+export async function openSession(
+  say: (message: string) => void,
+  stack: StackPaths = stackPaths(),
+): Promise<Session> {
+  const loader = new Loader(stack.workspace);
+  const supervisor = await ensureSupervisor(stack);
+  const { token } = await supervisor.call(
+    'lease.acquire',
+    { name: 'deploy', owner: 'deploy', pid: process.pid },
+    (holder) => say(`another deploy is at work (pid ${holder.pid}, since ${holder.since}): waiting for it`),
+  );
+  const ports = new Ports(stack);
+  return {
+    stack,
+    loader,
+    ports,
+    supervisor,
+    resolver: nativeResolver(stack, loader, ports),
+    close: async () => {
+      await supervisor.call('lease.release', { token }).catch(() => undefined);
+      supervisor.close();
+    },
+  };
+}
+
+/** The supervisor's errors in the form that the user sees. */
+export function asStackError(error: unknown): unknown {
+  if (!(error instanceof SupervisorError)) return error;
+  const { code, message, remedy, details } = error.wire;
+  return new StackError(code, message, remedy, details ?? []);
+}

@@ -1,0 +1,63 @@
+/** Where a stack keeps its state. */
+import { chmodSync, existsSync, mkdirSync } from 'node:fs';
+import * as path from 'node:path';
+import { StackError } from '@stack/model';
+
+export interface StackPaths {
+  readonly name: string;
+  readonly workspace: string;
+  /** `.stack/<name>`. */
+  readonly dir: string;
+  readonly run: string;
+  readonly socket: string;
+  readonly logs: string;
+  readonly data: string;
+  readonly secrets: string;
+  readonly registry: string;
+  readonly ports: string;
+}
+
+/** The folder at or above `from` that holds nx.json. */
+export function findWorkspace(from = __dirname): string {
+  for (let folder = from; ; folder = path.dirname(folder)) {
+    if (existsSync(path.join(folder, 'nx.json'))) return folder;
+    if (folder === path.dirname(folder))
+      throw new StackError('NO_WORKSPACE', `no nx.json at or above ${from}`, 'run this inside the checkout');
+  }
+}
+
+/**
+ * The stack that the environment names: STACK (default `local`), below STACK_HOME (default `.stack` in the workspace).
+ * @throws StackError when the name can't be a folder and a host name.
+ */
+export function stackPaths(workspace = findWorkspace(), env: NodeJS.ProcessEnv = process.env): StackPaths {
+  const name = env.STACK || 'local';
+  if (!/^[a-z][a-z0-9-]{0,29}$/.test(name))
+    throw new StackError(
+      'BAD_STACK_NAME',
+      `STACK=${name} is no name for a stack`,
+      'use lower-case letters, digits and dashes, at most 30, starting with a letter',
+    );
+  const dir = path.join(path.resolve(workspace, env.STACK_HOME || '.stack'), name);
+  const at = (part: string) => path.join(dir, part);
+  return {
+    name,
+    workspace,
+    dir,
+    run: at('run'),
+    socket: at('run/supervisor.sock'),
+    logs: at('logs'),
+    data: at('data'),
+    secrets: at('secrets'),
+    registry: at('registry'),
+    ports: at('ports.json'),
+  };
+}
+
+/** Makes the state folder; others may pass through it (a service may run as another user) but not look into it. */
+export function makeStackDir(stack: StackPaths): void {
+  for (const folder of [stack.dir, stack.run, stack.logs, stack.data, stack.registry])
+    mkdirSync(folder, { recursive: true, mode: 0o711 });
+  mkdirSync(stack.secrets, { recursive: true, mode: 0o700 });
+  for (const folder of [path.dirname(stack.dir), stack.dir, stack.data]) chmodSync(folder, 0o711);
+}

@@ -1,0 +1,4 @@
+import { single } from '../single';
+import definitionBatch from './batch';
+
+export default single(definitionBatch);

@@ -1,0 +1,4 @@
+import { single } from '../single';
+import deployBatch from './batch';
+
+export default single(deployBatch);

@@ -1,0 +1,4 @@
+import { single } from '../single';
+import destroyBatch from './batch';
+
+export default single(destroyBatch);

@@ -1,0 +1,208 @@
+/**
+ * Infers the targets of every project from the files that it has. Reads file names and package.json only and never runs a
+ * definition, so that the project graph is made fast and can't fail because of one.
+ *
+ * | a folder with | gets |
+ * |---|---|
+ * | `service.ts`, `module.ts`, `job.ts` | `build` (definition checked), `deploy`, `destroy`, `status`, `logs`; a service also `serve` |
+ * | `src/main.ts` | `build`: the program, bundled by esbuild |
+ * | `src/index.ts` | `build`: the library, by tsc |
+ * | a `*.spec.ts` | `test` |
+ * | anything | `lint` |
+ */
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import * as path from 'node:path';
+import {
+  type CreateNodes,
+  type ProjectConfiguration,
+  type TargetConfiguration,
+  createNodesFromFiles,
+} from '@nx/devkit';
+import { LAYERS, type Layer, type UnitFolder, findUnits, layerBelow } from '@stack/runtime/units';
+
+const PROJECTS = '{libs,tools,infra,docker,apps}/*/package.json';
+const TOP_PROJECTS = '{orchestration,transformation,tests,benchmarks}/package.json';
+
+export const createNodes: CreateNodes = [
+  `{${PROJECTS},${TOP_PROJECTS}}`,
+  (files, _options, context) => {
+    const units = findUnits(context.workspaceRoot);
+    return createNodesFromFiles(
+      (file) => {
+        const root = path.dirname(file);
+        return { projects: { [root]: { targets: targetsOf(context.workspaceRoot, root, units) } } };
+      },
+      files,
+      undefined,
+      context,
+    );
+  },
+];
+
+export function targetsOf(
+  workspace: string,
+  root: string,
+  units: readonly UnitFolder[],
+): NonNullable<ProjectConfiguration['targets']> {
+  const folder = path.join(workspace, root);
+  const has = (file: string) => existsSync(path.join(folder, file));
+  const unit = units.find((one) => one.root === root);
+  const targets: Record<string, TargetConfiguration> = { lint: lint(root) };
+  const program = has('src/main.ts');
+  if (unit) Object.assign(targets, unitTargets(unit, units, program));
+  if (program) targets.build = buildProgram(root);
+  else if (has('src/index.ts')) targets.build = buildLibrary(root);
+  else if (unit) targets.build = buildDefinition(root);
+  if (hasSpec(folder)) targets.test = test(root, unit, collects(folder));
+  return targets;
+}
+
+const collects = (folder: string): boolean =>
+  (
+    (JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8')) as { nx?: { tags?: string[] } }).nx
+      ?.tags ?? []
+  ).includes('collector');
+
+function hasSpec(folder: string): boolean {
+  return readdirSync(folder, { withFileTypes: true }).some((entry) =>
+    entry.isDirectory()
+      ? !['node_modules', 'dist', 'site', '.venv'].includes(entry.name) &&
+        hasSpec(path.join(folder, entry.name))
+      : entry.name.endsWith('.spec.ts'),
+  );
+}
+
+function unitTargets(
+  unit: UnitFolder,
+  units: readonly UnitFolder[],
+  program: boolean,
+): Record<string, TargetConfiguration> {
+  const configurations = {
+    native: { runtime: 'native' },
+    docker: { runtime: 'docker' },
+    aws: { runtime: 'aws' },
+  };
+  const below = layerBelow(unit.layer, units);
+  const above = layerAbove(unit.layer, units);
+  const supervisor = { projects: ['supervisor'], target: 'build' };
+  const targets: Record<string, TargetConfiguration> = {
+    deploy: {
+      executor: '@stack/nx-plugin:deploy',
+      cache: false,
+      dependsOn: [
+        '^deploy',
+        ...(below ? [{ projects: [`tag:layer:${below}`], target: 'deploy' }] : []),
+        ...(program ? ['build'] : []),
+        supervisor,
+      ],
+      defaultConfiguration: 'native',
+      configurations,
+      metadata: { description: 'Bring it to its wanted state; ends when it is healthy' },
+    },
+    destroy: {
+      executor: '@stack/nx-plugin:destroy',
+      cache: false,
+      dependsOn: above ? [{ projects: [`tag:layer:${above}`], target: 'destroy' }] : [],
+      defaultConfiguration: 'native',
+      configurations,
+      metadata: { description: 'Stop it and forget it; its data stays' },
+    },
+    status: {
+      executor: '@stack/nx-plugin:status',
+      cache: false,
+      metadata: { description: 'Health, address, memory' },
+    },
+    logs: {
+      executor: '@stack/nx-plugin:logs',
+      cache: false,
+      metadata: { description: 'Show its log and follow it' },
+    },
+  };
+  if (unit.file.endsWith('service.ts')) {
+    targets.serve = {
+      executor: '@stack/nx-plugin:serve',
+      continuous: true,
+      cache: false,
+      dependsOn: ['^deploy', ...(program ? ['build'] : []), supervisor],
+      metadata: { description: 'Develop it: dependencies up, its log attached, restart on change' },
+    };
+  }
+  return targets;
+}
+
+/** The nearest layer above that has units; undefined for the highest. */
+function layerAbove(layer: Layer, units: readonly UnitFolder[]): Layer | undefined {
+  return LAYERS.slice(LAYERS.indexOf(layer) + 1).find((higher) =>
+    units.some((unit) => unit.layer === higher),
+  );
+}
+
+const buildDefinition = (root: string): TargetConfiguration => ({
+  executor: '@stack/nx-plugin:definition',
+  cache: true,
+  inputs: ['default', '^default'],
+  outputs: [`{workspaceRoot}/dist/${root}/unit.json`],
+  options: { outputPath: `dist/${root}` },
+  metadata: { description: 'Check its definition and write it out as data' },
+});
+
+const buildProgram = (root: string): TargetConfiguration => ({
+  executor: '@nx/esbuild:esbuild',
+  cache: true,
+  dependsOn: [],
+  inputs: ['default', '^default'],
+  outputs: ['{options.outputPath}'],
+  options: {
+    main: `${root}/src/main.ts`,
+    outputPath: `dist/${root}`,
+    outputFileName: 'main.cjs',
+    tsConfig: 'tsconfig.json',
+    platform: 'node',
+    target: 'node20',
+    format: ['cjs'],
+    bundle: true,
+    // Packages stay in node_modules, where they are patched and traced; our own libraries go into the bundle.
+    thirdParty: false,
+    skipTypeCheck: true,
+    declaration: false,
+    generatePackageJson: false,
+    esbuildOptions: { logLevel: 'warning' },
+  },
+  metadata: { description: 'Bundle the program' },
+});
+
+const buildLibrary = (root: string): TargetConfiguration => ({
+  executor: '@nx/js:tsc',
+  cache: true,
+  inputs: ['default', '^default'],
+  outputs: ['{options.outputPath}'],
+  options: {
+    main: `${root}/src/index.ts`,
+    outputPath: `dist/${root}`,
+    tsConfig: `${root}/tsconfig.lib.json`,
+    rootDir: '.',
+  },
+  metadata: { description: 'Compile the library' },
+});
+
+const test = (root: string, unit: UnitFolder | undefined, collector: boolean): TargetConfiguration => ({
+  executor: 'nx:run-commands',
+  cache: true,
+  // A unit's test starts the unit: it needs the supervisor and its own program.
+  dependsOn: unit ? ['build', '^build', { projects: ['supervisor'], target: 'build' }] : ['^build'],
+  inputs: ['default', '^default', '{workspaceRoot}/jest.config.cjs', ...(collector ? ['definitions'] : [])],
+  outputs: [`{workspaceRoot}/test-results/${root}.json`],
+  options: {
+    command: `jest --rootDir ${root} --json --outputFile test-results/${root}.json`,
+    env: { NODE_OPTIONS: '--experimental-vm-modules --no-warnings' },
+  },
+  metadata: { description: 'Run its specs' },
+});
+
+const lint = (root: string): TargetConfiguration => ({
+  executor: 'nx:run-commands',
+  cache: true,
+  inputs: ['default', '{workspaceRoot}/eslint.config.mjs', '{workspaceRoot}/.prettierrc.json'],
+  options: { command: `eslint ${root}` },
+  metadata: { description: 'Check style and layer boundaries' },
+});
