@@ -1,3 +1,4 @@
+import './quiet-sdk';
 import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import type { Readable } from 'node:stream';

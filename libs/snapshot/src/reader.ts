@@ -1,8 +1,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Lake } from './lake';
-import type { Manifest } from './manifest';
-import { parseManifest } from './manifest';
+import type { Lake, Latest } from './lake';
+import { type Manifest, parseManifest } from './manifest';
 import type { LocalSnapshot, SnapshotStore } from './store';
 
 /** Where the reader's few messages go; pino's and Fastify's loggers fit. */
@@ -22,10 +21,12 @@ export interface SnapshotReaderOptions {
   log: SnapshotLog;
   /** How often the lake is asked, in milliseconds. @default 1000 */
   pollMs?: number;
+  /**
+   * Pause before a snapshot that failed is tried again, in milliseconds; doubles each time, up to twelvefold. A newer
+   * one doesn't wait for it. @default 5000
+   */
+  retryMs?: number;
 }
-
-/** First and longest pause before a snapshot that failed is tried again, in milliseconds. */
-const RETRY_MS = { first: 5_000, longest: 60_000 };
 
 /**
  * Follows the newest published snapshot: polls the lake, fetches, verifies and builds what is new, and hands it to `use`.
@@ -43,7 +44,7 @@ export class SnapshotReader {
   private etag: string | undefined;
   /** The trouble that was last said, so that it isn't said every second. */
   private trouble: string | undefined;
-  private retry: { id: string; at: number; pause: number } | undefined;
+  private failed: { etag: string | undefined; tryAt: number; pause: number } | undefined;
   private readonly stopping = new AbortController();
   private polling: Promise<void> | undefined;
 
@@ -95,23 +96,25 @@ export class SnapshotReader {
 
   /** Asks the lake once, and brings what is new into use. Never rejects. */
   private async check(signal: AbortSignal): Promise<void> {
-    let manifest: Manifest | undefined;
+    const { failed } = this;
+    const again = failed !== undefined && Date.now() >= failed.tryAt;
+    let latest: Latest = null;
     try {
-      // A snapshot that failed is asked for again without the ETag, after its pause.
-      if (this.retry && Date.now() < this.retry.at) return;
-      const latest = await this.options.lake.latest(this.retry ? undefined : this.etag, signal);
+      latest = await this.options.lake.latest(again ? undefined : this.etag, signal);
+      // The failed one is still the newest, and its pause isn't over: the trouble lasts.
+      if (latest === 'unchanged' && failed) return;
       if (latest !== null && latest !== 'unchanged') {
-        manifest = parseManifest(latest.json);
-        if (manifest.id !== this.current?.manifest?.id) await this.bring(manifest, signal);
         this.etag = latest.etag;
+        const manifest = parseManifest(latest.json);
+        if (manifest.id !== this.current?.manifest?.id) await this.bring(manifest, signal);
       }
-      this.retry = undefined;
-      if (this.trouble !== undefined)
-        this.options.log.info({}, 'the lake and its newest snapshot are readable again');
+      this.failed = undefined;
+      if (this.trouble !== undefined) this.options.log.info({}, 'the newest snapshot can be read again');
       this.trouble = undefined;
     } catch (error) {
       if (signal.aborted) return;
-      this.complain(manifest, error);
+      if (latest !== null && latest !== 'unchanged') this.postpone(latest.etag);
+      this.complain(error);
     }
   }
 
@@ -149,20 +152,18 @@ export class SnapshotReader {
     await this.options.store.setCurrent(snapshot);
   }
 
-  private complain(manifest: Manifest | undefined, error: unknown): void {
-    const id = manifest?.id ?? 'latest';
-    const pause = this.retry?.id === id ? Math.min(this.retry.pause * 2, RETRY_MS.longest) : RETRY_MS.first;
-    // Only a snapshot that arrived and is bad waits longer; an unreachable lake is asked at every poll.
-    this.retry = manifest ? { id, pause, at: Date.now() + pause } : undefined;
-    const trouble = manifest
-      ? `snapshot ${id} can't be used: ${message(error)}`
-      : `the lake's newest manifest can't be read: ${message(error)}`;
+  private postpone(etag: string | undefined): void {
+    const first = this.options.retryMs ?? 5_000;
+    const pause =
+      this.failed?.etag === etag ? Math.min((this.failed?.pause ?? first) * 2, first * 12) : first;
+    this.failed = { etag, pause, tryAt: Date.now() + pause };
+  }
+
+  private complain(error: unknown): void {
+    const trouble = `the newest snapshot can't be used: ${message(error)}`;
     if (trouble === this.trouble) return;
     this.trouble = trouble;
-    this.options.log.warn(
-      { inUse: this.current?.manifest?.id ?? null },
-      `${trouble}; the snapshot in use stays`,
-    );
+    this.options.log.warn({ inUse: this.current?.manifest?.id ?? null }, `${trouble}; the one in use stays`);
   }
 }
 

@@ -1,0 +1,47 @@
+import { RequestError } from '@stack/http-server';
+
+/** An error of the engine, as its setting `errors_as_json` writes it. */
+interface EngineError {
+  exception_type: string;
+  exception_message: string;
+  position?: string;
+}
+
+/** Kinds that say something about this server, not about the SQL. */
+const OURS = new Set(['INTERNAL', 'FATAL', 'IO', 'Connection', 'Serialization']);
+
+/** Turns what the engine threw into the answer for the caller. Anything unknown stays as it is: a failure of ours. */
+export function fromEngine(error: unknown): unknown {
+  if (error instanceof RequestError || !(error instanceof Error)) return error;
+  const found = parse(error.message);
+  if (!found || OURS.has(found.exception_type)) return error;
+  if (found.exception_type === 'Out of Memory') {
+    return new RequestError(413, 'query_too_large', 'the query needs more memory than one may have here', {
+      remedy: 'aggregate earlier, select fewer columns, or raise QUERY_MEMORY',
+    });
+  }
+  if (found.exception_type === 'Permission') {
+    return new RequestError(403, 'not_allowed', found.exception_message, {
+      remedy: 'read the tables of GET /v1/tables',
+    });
+  }
+  return new RequestError(400, 'invalid_sql', `${found.exception_type} Error: ${found.exception_message}`, {
+    remedy: found.position === undefined ? 'correct the SQL' : 'correct the SQL at the position',
+    position: found.position === undefined ? undefined : Number(found.position),
+  });
+}
+
+export function isInterrupt(error: unknown): boolean {
+  return error instanceof Error && parse(error.message)?.exception_type === 'INTERRUPT';
+}
+
+function parse(message: string): EngineError | undefined {
+  // Some come with a prefix: `Parser Error: {…}`.
+  const start = message.indexOf('{"exception_type"');
+  if (start < 0) return undefined;
+  try {
+    return JSON.parse(message.slice(start)) as EngineError;
+  } catch {
+    return undefined;
+  }
+}

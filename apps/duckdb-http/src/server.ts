@@ -1,0 +1,37 @@
+import { createServer, type ServerOptions } from '@stack/http-server';
+import { Rotation, SnapshotReader, snapshotFromEnvironment } from '@stack/snapshot';
+import type { FastifyInstance } from 'fastify';
+import { Database } from './database';
+import { routes } from './routes';
+import { settingsFromEnvironment } from './settings';
+
+export interface DuckdbHttp {
+  server: FastifyInstance;
+  /** Stops following snapshots and closes the engine; the server itself is closed before. */
+  stop: () => Promise<void>;
+}
+
+/** The server with its snapshot in use, ready to listen. Everything comes from the environment. */
+export async function createDuckdbHttp(
+  env: NodeJS.ProcessEnv = process.env,
+  options: ServerOptions = {},
+): Promise<DuckdbHttp> {
+  const settings = settingsFromEnvironment(env);
+  const server = createServer({ bodyLimit: settings.bodyLimit, ...options });
+  const databases = new Rotation<Database>((database) => database.close());
+  const reader = new SnapshotReader({
+    ...snapshotFromEnvironment(env),
+    log: server.log,
+    // The old one drains by itself: its queries end within the time limit.
+    use: async (snapshot) => void databases.swap(await Database.open(snapshot, settings)),
+  });
+  await reader.start();
+  routes(server, { databases, reader, settings });
+  return {
+    server,
+    stop: async () => {
+      await reader.stop();
+      await databases.swap(undefined);
+    },
+  };
+}

@@ -1,0 +1,55 @@
+/** What the environment sets; the table in README.md has the same names and defaults. */
+export interface Settings {
+  apiToken: string;
+  snapshotDir: string;
+  /** Queries that run at once, each on a connection of its own. */
+  connections: number;
+  /** Queries that may wait for a connection. */
+  queueLimit: number;
+  /** Threads of the engine, shared by all queries. */
+  threads: number;
+  /** DuckDB's own notation: `512MB`. */
+  memoryLimit: string;
+  /** Most that queries may spill to disk, in DuckDB's notation. */
+  spillLimit: string;
+  /** Milliseconds from the request's arrival. */
+  timeoutMs: number;
+  maxRows: number;
+  /** Bytes of a request's body. */
+  bodyLimit: number;
+  /** Bytes of JSON in an answer's rows. */
+  answerLimit: number;
+}
+
+/** @throws Error naming the variable */
+export function settingsFromEnvironment(env: NodeJS.ProcessEnv = process.env): Settings {
+  const apiToken = required(env, 'API_TOKEN');
+  if (apiToken.length < 16) throw new Error('API_TOKEN is too short: 16 characters at least');
+  return {
+    apiToken,
+    snapshotDir: required(env, 'SNAPSHOT_DIR'),
+    connections: whole(env, 'QUERY_CONNECTIONS', 4),
+    queueLimit: whole(env, 'QUERY_QUEUE', 256),
+    threads: whole(env, 'QUERY_THREADS', 2),
+    memoryLimit: env.QUERY_MEMORY ?? '512MB',
+    spillLimit: env.QUERY_SPILL ?? '1GB',
+    timeoutMs: whole(env, 'QUERY_TIMEOUT_MS', 30_000),
+    maxRows: whole(env, 'QUERY_MAX_ROWS', 100_000),
+    bodyLimit: whole(env, 'BODY_LIMIT', 262_144),
+    answerLimit: whole(env, 'ANSWER_LIMIT', 67_108_864),
+  };
+}
+
+function required(env: NodeJS.ProcessEnv, name: string): string {
+  const value = env[name];
+  if (!value) throw new Error(`the environment variable ${name} is not set: \`stack\` sets it on deploy`);
+  return value;
+}
+
+function whole(env: NodeJS.ProcessEnv, name: string, otherwise: number): number {
+  const text = env[name];
+  if (text === undefined || text === '') return otherwise;
+  const value = Number(text);
+  if (Number.isSafeInteger(value) && value > 0) return value;
+  throw new Error(`${name}=${text}: it takes a whole number above 0`);
+}

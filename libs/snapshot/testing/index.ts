@@ -1,0 +1,16 @@
+export { Link } from './link';
+export { findWeed, ObjectStore } from './object-store';
+export { flightTables, publish, type PublishOptions, type TableToPublish } from './publish';
+
+/** Waits until `condition` holds, asking every 20 ms. @throws Error with `what` after `timeoutMs` (10 s) */
+export async function eventually(
+  what: string,
+  condition: () => boolean | Promise<boolean>,
+  timeoutMs = 10_000,
+): Promise<void> {
+  const end = Date.now() + timeoutMs;
+  while (!(await condition())) {
+    if (Date.now() > end) throw new Error(`not within ${timeoutMs} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
