@@ -1,6 +1,7 @@
 """Real parts for the tests: a lake (SeaweedFS), a lease server, a small copy of the flights, a stack's environment."""
 
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -109,9 +110,18 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     weed = shutil.which("weed", path=str(Path(sys.executable).parent))
     assert weed, "weed isn't in the environment; run `uv sync --frozen`"
     flags = [f"-{name}={port}" for name, port in {**ports, **grpc}.items()]
+    # a volume a bucket is enough, and each test has its bucket; what listens on fixed ports or reports to its maker is off
+    flags += [
+        "-master.volumeSizeLimitMB=64",
+        "-volume.max=200",
+        "-s3.port.iceberg=0",
+        "-s3.port.lance=0",
+        "-master.telemetry=false",
+    ]
     command = [weed, "server", f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3", f"-s3.config={folder}/s3.json"]
     with (folder / "log").open("wb") as log:
-        server = subprocess.Popen([*command, "-master.volumeSizeLimitMB=64", *flags], stdout=log, stderr=log)
+        environment = {**os.environ, "WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"}
+        server = subprocess.Popen([*command, *flags], stdout=log, stderr=log, env=environment)
     patch = pytest.MonkeyPatch()
     patch.setenv("AWS_ACCESS_KEY_ID", keys["accessKey"])
     patch.setenv("AWS_SECRET_ACCESS_KEY", keys["secretKey"])

@@ -1,6 +1,7 @@
 """The raw tables of the flights as assets, loaded by one step."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from dagster import AssetKey, AssetSpec, Config, MaterializeResult, OpExecutionContext, multi_asset
 from pydantic import Field
@@ -20,6 +21,7 @@ class LoadConfig(Config):
     """How to load."""
 
     force: bool = Field(False, description="Load, build and publish again, also when nothing is new.")
+    folder: str | None = Field(None, description="Folder of the five files; by default FLIGHTS_DIR, else the demo's data.")
 
 
 _SPECS = [
@@ -42,7 +44,7 @@ def flights(
     with failing_clearly():
         settings = Settings.from_env()
         with warehouse.hold(context):
-            sources = find_sources(settings.flights)
+            sources = find_sources(Path(config.folder) if config.folder else settings.flights)
             if not config.force and freshness.is_nothing_new(settings, sources, lake.open()):
                 context.log.info("nothing new: sources, models and code are those of the last publish")
                 context.instance.add_run_tags(context.run_id, {OUTCOME_TAG: NOTHING_NEW})

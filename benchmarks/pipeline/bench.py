@@ -1,0 +1,130 @@
+"""Times the pipeline through a running stack (launched by GraphQL) against plain.py; prints seconds and ratios."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+from make_flights import make_flights
+from stack_pipeline import lease
+
+HERE = Path(__file__).parent
+
+LAUNCH = """
+mutation Launch($params: ExecutionParams!) {
+  launchRun(executionParams: $params) {
+    __typename
+    ... on LaunchRunSuccess { run { runId } }
+    ... on PythonError { message }
+    ... on RunConfigValidationInvalid { errors { message } }
+  }
+}
+"""
+
+PROGRESS = """
+query Progress($id: ID!) {
+  runOrError(runId: $id) {
+    __typename
+    ... on Run { status startTime endTime tags { key value } stepStats { stepKey status startTime endTime } }
+  }
+}
+"""
+
+
+@dataclass(frozen=True)
+class Timed:
+    """seconds: from launch to the end as a client sees it. steps: seconds of each step."""
+
+    seconds: float
+    steps: dict[str, float]
+
+
+def run_through_stack(url: str, config: dict[str, Any]) -> Timed:
+    """Launches the job `pipeline` and waits for its end. Raises RuntimeError when it doesn't succeed."""
+    started = time.perf_counter()
+    params = {
+        "selector": {"repositoryLocationName": "stack_pipeline", "repositoryName": "__repository__", "jobName": "pipeline"},
+        "runConfigData": {"ops": {"load_flights": {"config": config}}},
+        "mode": "default",
+    }
+    launched = _query(url, LAUNCH, {"params": params})["launchRun"]
+    if launched["__typename"] != "LaunchRunSuccess":
+        raise RuntimeError(json.dumps(launched))
+    while True:
+        run = _query(url, PROGRESS, {"id": launched["run"]["runId"]})["runOrError"]
+        if run["status"] in ("SUCCESS", "FAILURE", "CANCELED"):
+            break
+        time.sleep(0.05)
+    seconds = time.perf_counter() - started
+    if run["status"] != "SUCCESS":
+        raise RuntimeError(f"run {launched['run']['runId']} ended with {run['status']}")
+    steps = {step["stepKey"]: step["endTime"] - step["startTime"] for step in run["stepStats"] if step["startTime"]}
+    return Timed(seconds, steps)
+
+
+def _query(url: str, query: str, variables: dict[str, Any]) -> dict[str, Any]:
+    body = json.dumps({"query": query, "variables": variables}).encode()
+    request = urllib.request.Request(f"{url}/graphql", body, {"content-type": "application/json"})
+    with urllib.request.urlopen(request) as response:
+        return json.load(response)["data"]
+
+
+def run_plain(folder: Path, flights: Path | None, bucket: str) -> Timed:
+    """Runs the peer in a process of its own, on a warehouse below `folder`."""
+    environment = {**os.environ, "WAREHOUSE_PATH": str(folder / "warehouse.duckdb"), "DBT_TARGET_PATH": str(folder / "dbt")}
+    command = [sys.executable, str(HERE / "plain.py"), "--bucket", bucket, *(["--flights", str(flights)] if flights else [])]
+    started = time.perf_counter()
+    output = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
+    seconds = time.perf_counter() - started
+    laps = [line.split() for line in output.splitlines() if line.endswith(" s")]
+    return Timed(seconds, {lap[0]: float(lap[1]) for lap in laps if len(lap) == 3})
+
+
+def empty_warehouse() -> None:
+    """Removes the stack's warehouse, under its lease, so that the next run is a first one."""
+    with lease.hold("warehouse", "benchmark"):
+        Path(os.environ["WAREHOUSE_PATH"]).unlink(missing_ok=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--url", required=True, help="address of Dagster's webserver")
+    parser.add_argument("--times", type=int, nargs="*", default=[1, 20], help="multiples of the flights to measure")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="bench-pipeline-") as temporary:
+        for times in options.times:
+            flights = None if times == 1 else make_flights(Path(temporary) / f"flights-{times}", times)
+            _compare(options.url, times, flights, Path(temporary) / f"plain-{times}")
+
+
+def _compare(url: str, times: int, flights: Path | None, folder: Path) -> None:
+    bucket = f"bench-{uuid.uuid4().hex[:8]}"
+    boto3.client("s3", endpoint_url=os.environ["LAKE_S3_ENDPOINT"]).create_bucket(Bucket=bucket)
+    config = {"folder": str(flights)} if flights else {}
+    empty_warehouse()
+    for run in ("first", "second"):
+        plain = run_plain(folder, flights, bucket)
+        stack = run_through_stack(url, {**config, "force": True})
+        print(
+            f"{times:>3} x {run:6} stack {stack.seconds:6.2f} s, plain {plain.seconds:6.2f} s, ratio {stack.seconds / plain.seconds:.2f}"
+        )
+        print(f"             stack {_steps(stack)}; plain {_steps(plain)}", flush=True)
+    nothing = run_through_stack(url, config)
+    print(f"{times:>3} x again  stack {nothing.seconds:6.2f} s (nothing new)", flush=True)
+
+
+def _steps(timed: Timed) -> str:
+    return ", ".join(f"{name} {seconds:.1f}" for name, seconds in timed.steps.items())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""The pipeline as a plain script: load, dbt build, publish, in one process without an orchestrator, a lease or a queue."""
+
+import argparse
+import dataclasses
+import os
+import time
+import uuid
+from pathlib import Path
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--flights", type=Path, help="folder of the five files; by default the demo's")
+    parser.add_argument("--bucket", default=os.environ.get("LAKE_BUCKET"))
+    options = parser.parse_args()
+    started = time.perf_counter()
+
+    from stack_pipeline.ingestion.flights_files import find_sources
+    from stack_pipeline.ingestion.load import load_flights
+    from stack_pipeline.publish.snapshot import publish_snapshot
+    from stack_pipeline.resources.lake import Lake
+    from stack_pipeline.settings import Settings
+    from stack_pipeline.transformation.dbt import published_models, run_dbt
+
+    settings = Settings.from_env()
+    settings = dataclasses.replace(settings, flights=options.flights or settings.flights)
+    _lap("import", started)
+    started = time.perf_counter()
+    load_flights(settings.warehouse, find_sources(settings.flights), force=True)
+    _lap("load", started)
+    started = time.perf_counter()
+    build = run_dbt(settings, ["build", "--quiet", "--exclude-resource-type", "unit_test"])
+    if not build.success:
+        raise SystemExit("\n".join(build.failures))
+    _lap("dbt", started)
+    started = time.perf_counter()
+    models = published_models(settings.dbt_target / "manifest.json")
+    publish_snapshot(settings.warehouse, models, Lake(os.environ["LAKE_S3_ENDPOINT"], options.bucket), uuid.uuid4().hex)
+    _lap("publish", started)
+
+
+def _lap(name: str, started: float) -> None:
+    print(f"{name} {time.perf_counter() - started:.2f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()
