@@ -12,8 +12,8 @@ const OURS = new Set(['INTERNAL', 'FATAL', 'IO', 'Connection', 'Serialization'])
 
 /** Turns what the engine threw into the answer for the caller. Anything unknown stays as it is: a failure of ours. */
 export function fromEngine(error: unknown): unknown {
-  if (error instanceof RequestError || !(error instanceof Error)) return error;
-  const found = parse(error.message);
+  if (error instanceof RequestError) return error;
+  const found = parse(error);
   if (!found || OURS.has(found.exception_type)) return error;
   if (found.exception_type === 'Out of Memory') {
     return new RequestError(413, 'query_too_large', 'the query needs more memory than one may have here', {
@@ -32,10 +32,11 @@ export function fromEngine(error: unknown): unknown {
 }
 
 export function isInterrupt(error: unknown): boolean {
-  return error instanceof Error && parse(error.message)?.exception_type === 'INTERRUPT';
+  return parse(error)?.exception_type === 'INTERRUPT';
 }
 
-function parse(message: string): EngineError | undefined {
+function parse(error: unknown): EngineError | undefined {
+  const message = String((error as { message?: unknown } | null)?.message);
   // Some come with a prefix: `Parser Error: {…}`.
   const start = message.indexOf('{"exception_type"');
   if (start < 0) return undefined;

@@ -24,7 +24,8 @@ export interface Settings {
 /** @throws Error naming the variable */
 export function settingsFromEnvironment(env: NodeJS.ProcessEnv = process.env): Settings {
   const apiToken = required(env, 'API_TOKEN');
-  if (apiToken.length < 16) throw new Error('API_TOKEN is too short: 16 characters at least');
+  if (!/^\S{16,}$/.test(apiToken))
+    throw new Error('API_TOKEN: it takes 16 characters or more, without spaces');
   return {
     apiToken,
     snapshotDir: required(env, 'SNAPSHOT_DIR'),

@@ -1,4 +1,4 @@
-import Fastify, { type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyInstance, LogController } from 'fastify';
 import { answerError, answerNotFound } from './errors';
 import { guard } from './guard';
 
@@ -27,8 +27,10 @@ export function createServer(options: ServerOptions = {}): FastifyInstance {
   const server = Fastify({
     bodyLimit: options.bodyLimit ?? 1024 * 1024,
     // Health probes come every second: no two lines for each; what matters is logged by who knows it.
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     forceCloseConnections: 'idle',
+    // A field of the wrong type or with an unknown name is a mistake to tell, not to mend in silence.
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allowUnionTypes: true } },
     logger: {
       level: options.logLevel ?? process.env.LOG_LEVEL ?? 'info',
       // Never the headers: they carry the token.

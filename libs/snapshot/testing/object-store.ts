@@ -96,7 +96,9 @@ export class ObjectStore {
       `-s3.port=${s3}`,
       `-s3.config=${this.dir}/s3.json`,
     ];
-    this.process = spawn(weed, ['server', ...address, ...data, ...gateway], {
+    // Servers on fixed ports, which a second store on this machine could not have; and no statistics to anyone.
+    const off = ['-s3.port.iceberg=0', '-s3.port.lance=0', '-master.telemetry=false'];
+    this.process = spawn(weed, ['server', ...address, ...data, ...gateway, ...off], {
       stdio: 'ignore',
       cwd: this.dir,
     });

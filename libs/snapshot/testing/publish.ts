@@ -92,7 +92,7 @@ export function flightTables(rows = 20_000): TableToPublish[] {
     {
       name: 'fct_flights',
       index: [['flight_id']],
-      sql: `WITH base AS (SELECT i, hash(i) AS h, (6 + i % 18)::INTEGER AS hour FROM range(${rows}) r(i))
+      sql: `WITH base AS (SELECT i, (hash(i) >> 2)::BIGINT AS h, (6 + i % 18)::INTEGER AS hour FROM range(${rows}) r(i))
         SELECT i::VARCHAR AS flight_id, DATE '2013-01-01' + (i * 365 // ${rows})::INTEGER AS flight_date,
           (${carriers})[1 + h % 5].c AS carrier, (h % 5000)::INTEGER AS flight_number, 'N' || (h % 900) AS tailnum,
           (['EWR', 'JFK', 'LGA'])[1 + h % 3] AS origin, (['ATL', 'BOS', 'LAX', 'ORD'])[1 + h % 4] AS dest,

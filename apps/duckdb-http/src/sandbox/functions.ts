@@ -62,7 +62,7 @@ const SCALARS = `
   timezone_minute to_base to_base64 to_binary to_centuries to_days to_decades to_hex to_hours to_json
   to_microseconds to_millennia to_milliseconds to_minutes to_months to_quarters to_seconds to_timestamp
   to_weeks to_years today transaction_timestamp translate trim trunc try_strptime typeof ucase unbin unhex
-  unicode union_extract union_tag union_value unpivot_list upper url_decode url_encode user uuid
+  unicode union_extract union_tag union_value unnest unpivot_list upper url_decode url_encode user uuid
   uuid_extract_timestamp uuid_extract_version uuidv4 uuidv7 var_pop var_samp variance variant_extract
   variant_typeof version wavg week weekday weekofyear weighted_avg xor year yearweek
 `;
