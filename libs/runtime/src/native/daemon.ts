@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { StackError } from '@stack/model';
-import { SupervisorClient } from '@stack/supervisor';
+import { SupervisorClient, isAlive, startTime } from '@stack/supervisor';
 import { sha256 } from '../files';
 import { type StackPaths, makeStackDir } from '../stack';
 import { baseEnvironment } from './executables';
@@ -73,4 +73,23 @@ function start(stack: StackPaths, program: string): void {
     stdio: ['ignore', log, log],
   });
   closeSync(log);
+}
+
+/**
+ * Stops every process of the stack and its supervisor. When the supervisor is dead but left processes behind, a new one adopts
+ * and then stops them.
+ * @returns ids of what was stopped; empty when nothing ran
+ */
+export async function stopStack(stack: StackPaths): Promise<string[]> {
+  let supervisor = await findSupervisor(stack);
+  if (!supervisor) {
+    if (!existsSync(path.join(stack.run, 'supervisor.json'))) return [];
+    supervisor = await ensureSupervisor(stack);
+  }
+  const { pid } = await supervisor.call('hello', {});
+  const start = startTime(pid);
+  const { stopped } = await supervisor.call('shutdown', {});
+  supervisor.close();
+  while (start !== undefined && isAlive(pid, start)) await new Promise((done) => setTimeout(done, 10));
+  return [...stopped];
 }

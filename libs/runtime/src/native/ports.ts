@@ -1,5 +1,5 @@
 /**
- * Which port each unit's port has on this machine: its usual number for the stack `local`, shifted for other stacks, the next
+ * Which port each unit's port has on this machine: its usual number for the stack `local`, one of the stack's own hundred for others, the next
  * free one when a stranger has it. Kept in `ports.json`, so that addresses stay.
  */
 import { StackError } from '@stack/model';
@@ -9,9 +9,16 @@ import { describeListener, listenerOn } from './listeners';
 
 const LAST = 65_535;
 
-/** How far a stack's ports lie from the usual ones: 0 for `local`, else a multiple of 100 that its name decides (10 000–29 900). */
-export const portOffset = (stackName: string): number =>
-  stackName === 'local' ? 0 : 10_000 + (Number.parseInt(sha256(stackName).slice(0, 8), 16) % 200) * 100;
+/**
+ * First of the hundred ports that a stack other than `local` has to itself: its name decides, 10 000–31 900. All below the
+ * range from which systems take ports for outgoing connections (Linux from 32 768, macOS from 49 152): a client that keeps
+ * trying such a port would now and then connect to itself.
+ */
+export const portBlock = (stackName: string): number => 10_000 + (hashOf(stackName) % 220) * BLOCK;
+
+const BLOCK = 100;
+
+const hashOf = (text: string): number => Number.parseInt(sha256(text).slice(0, 8), 16);
 
 /** The environment variable by which a user fixes a port: `PORT_POSTGRES_SQL=5433`. */
 export const portVariable = (unit: string, port: string): string =>
@@ -32,7 +39,7 @@ export class Ports {
     const key = `${unit}.${port}`;
     const fixed = this.fixed(unit, port);
     if (fixed !== undefined && this.numbers[key] !== fixed) this.set(key, fixed);
-    return this.numbers[key] ?? this.set(key, this.free(this.usual(usual), key));
+    return this.numbers[key] ?? this.set(key, this.free(this.usual(key, usual), key));
   }
 
   /**
@@ -57,9 +64,9 @@ export class Ports {
     return `port ${number} is taken by ${who}; ${unit} takes ${next} instead`;
   }
 
-  private usual(number: number): number {
-    const shifted = number + portOffset(this.stack.name);
-    return shifted <= LAST ? shifted : 1_024 + (shifted % (LAST - 1_024));
+  /** The number itself in the stack `local`; elsewhere a place in the stack's block that the port's name decides. */
+  private usual(key: string, number: number): number {
+    return this.stack.name === 'local' ? number : portBlock(this.stack.name) + (hashOf(key) % BLOCK);
   }
 
   private fixed(unit: string, port: string): number | undefined {

@@ -1,0 +1,70 @@
+/** The `stack` command. Each subcommand is a file of its own; errors are printed here and nowhere else. */
+import { StackError } from '@stack/model';
+import { asStackError } from '@stack/runtime';
+import { Command } from 'commander';
+import { down, reset } from './down';
+import { lease } from './lease';
+import { logs } from './logs';
+import { pipeline } from './pipeline';
+import { secret } from './secret';
+import { status } from './status';
+import { up } from './up';
+
+const program = new Command('stack')
+  .description(
+    'Brings a stack up, looks at it, runs its pipeline, takes it down. STACK=<name> chooses the stack (default: local).',
+  )
+  .option('--verbose', 'show stack traces')
+  .showHelpAfterError('(stack --help shows what there is)')
+  .enablePositionalOptions();
+
+program
+  .command('up')
+  .description('deploy everything, run the pipeline, show where to look')
+  .option('--no-pipeline', 'leave the pipeline out')
+  .action(up);
+program
+  .command('status')
+  .description('health, address and memory of every unit')
+  .option('--json', 'an array of {name, layer, url, health, pid, memoryBytes, …}')
+  .action(status);
+program
+  .command('pipeline')
+  .description('run the pipeline now')
+  .option('--force', 'even if nothing is new')
+  .action(pipeline);
+program.command('secret').description('print one secret').argument('<unit>').argument('<key>').action(secret);
+program
+  .command('logs')
+  .description("show a unit's log")
+  .argument('[unit]')
+  .option('-n, --lines <count>', 'lines to start with', '100')
+  .option('--no-follow', 'end after them')
+  .action(logs);
+program.command('down').description('stop everything; data stays').action(down);
+program
+  .command('reset')
+  .description('stop everything and delete the data of this stack')
+  .option('--yes', "don't ask")
+  .action(reset);
+program
+  .command('lease')
+  .description('run a command that writes the warehouse, alone: stack lease warehouse -- dbt build')
+  .argument('<name>')
+  .argument('<command...>')
+  .passThroughOptions()
+  .action(lease);
+
+async function main(): Promise<void> {
+  try {
+    await program.parseAsync();
+  } catch (caught) {
+    const error = asStackError(caught);
+    const verbose = program.opts<{ verbose?: boolean }>().verbose;
+    if (error instanceof StackError && !verbose) console.error(`✘ ${error.toString()}`);
+    else console.error(verbose || !(error instanceof StackError) ? error : error.toString());
+    process.exitCode = 1;
+  }
+}
+
+void main();
