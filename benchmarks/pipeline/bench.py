@@ -114,9 +114,8 @@ def _compare(url: str, times: int, flights: Path | None, folder: Path) -> None:
     for run in ("first", "second"):
         plain = run_plain(folder, flights, bucket)
         stack = run_through_stack(url, {**config, "force": True})
-        print(
-            f"{times:>3} x {run:6} stack {stack.seconds:6.2f} s, plain {plain.seconds:6.2f} s, ratio {stack.seconds / plain.seconds:.2f}"
-        )
+        ratio = stack.seconds / plain.seconds
+        print(f"{times:>3} x {run:6} stack {stack.seconds:6.2f} s, plain {plain.seconds:6.2f} s, ratio {ratio:.2f}")
         print(f"             stack {_steps(stack)}; plain {_steps(plain)}", flush=True)
     nothing = run_through_stack(url, config)
     print(f"{times:>3} x again  stack {nothing.seconds:6.2f} s (nothing new)", flush=True)

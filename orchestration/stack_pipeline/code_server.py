@@ -26,11 +26,13 @@ def main() -> int:
     from dagster._cli.api import grpc_command
 
     from stack_pipeline import dagster_server
+    from stack_pipeline.settings import Settings
 
-    if dagster_server.install() and options.watch:
-        threading.Thread(target=_reload_on_change, name="reload", daemon=True).start()
     arguments = ["--host", options.host, "--port", str(options.port), "--location-name", LOCATION]
     try:
+        project = Settings.from_env().dbt_project
+        if dagster_server.install() and options.watch:
+            threading.Thread(target=_reload_on_change, args=[project], name="reload", daemon=True).start()
         grpc_command.main([*arguments, "--module-name", "stack_pipeline.location"], standalone_mode=False)
     except Exception as error:
         if not (line := _users_error(error)):
@@ -69,15 +71,14 @@ def _users_error(error: BaseException | None) -> str | None:
     return None
 
 
-def _reload_on_change() -> None:
+def _reload_on_change(project: Path) -> None:
     """Reloads when Python code or the dbt project changes. Broken code is reported, and what worked stays."""
     from watchfiles import watch
 
     from stack_pipeline.dagster_server import WarmApiServer
-    from stack_pipeline.settings import Settings
     from stack_pipeline.transformation.dbt import NOT_SOURCE
 
-    package, project = Path(__file__).parent, Settings.from_env().dbt_project
+    package = Path(__file__).parent
 
     def matters(_: object, path: str) -> bool:
         changed = Path(path)

@@ -35,10 +35,15 @@ PRELOADED = [
     "dagster_postgres",
     "psycopg2",
     "duckdb",
+    "pandas",  # dlt imports it when it loads
+    "pyarrow.compute",
     "pyarrow.csv",
+    "pyarrow.pandas_compat",
     "pyarrow.parquet",
-    "boto3",
+    "boto3.s3.transfer",
+    "boto3.s3.inject",
     "dlt",
+    "dlt.sources.helpers",
     "dlt.destinations.impl.duckdb.duck",
     "dlt.load.load",
     "dlt.normalize.normalize",
@@ -47,6 +52,8 @@ PRELOADED = [
     "dbt.cli.main",
     "dbt.task.build",
     "dbt.adapters.duckdb.impl",
+    "dbt_common.clients.agate_helper",
+    "babel.dates",
     "google.protobuf.json_format",
 ]
 """Packages of others only: the stack's own code is read anew by each run."""

@@ -208,8 +208,13 @@ class Pipeline:
         from stack_pipeline.definitions import define
 
         job = define(Settings.from_env()).resolve_job_def("pipeline")
-        config = {"ops": {"load_flights": {"config": {"force": force}}}}
+        config = {"ops": {"load_flights": {"config": {"force": force}}}, "loggers": {"console": {"config": {"log_level": "ERROR"}}}}
         return job.execute_in_process(config, instance=self.instance, raise_on_error=False)
+
+    def failure(self, result: ExecuteInProcessResult, step: str) -> str:
+        """What the user reads about a failed step."""
+        data = next(event.step_failure_data for event in result.all_events if event.is_step_failure and event.step_key == step)
+        return data.user_failure_data.description
 
     def query(self, sql: str) -> list[tuple]:
         with duckdb.connect(str(self.settings.warehouse), read_only=True) as connection:

@@ -25,7 +25,8 @@ def define_models(settings: Settings) -> AssetsDefinition:
     def models(context: OpExecutionContext, warehouse: WarehouseLease) -> Iterator[Output | AssetCheckResult | AssetObservation]:
         """Builds the models and runs their tests. A failing test of severity error fails the step, so nothing is published."""
         selection, indirect = get_subset_selection_for_context(context, manifest, "fqn:*", None, None, _TRANSLATOR, None)
-        arguments = ["build", "--exclude-resource-type", "unit_test", *selection]
+        # unit tests are for development; nobody reads the artefacts of a run, and writing them takes a fifth of it
+        arguments = ["build", "--exclude-resource-type", "unit_test", "--no-write-json", *selection]
         if indirect:
             arguments += ["--indirect-selection", indirect]
         with failing_clearly(), warehouse.hold(context):
