@@ -4,6 +4,8 @@ type Output = 'endpoint' | 'lakeBucket' | 'region' | 'writerKeyId' | 'writerKey'
 
 /** Makes the buckets through the S3 API, as in the cloud, and turns versioning on. */
 export async function applyBuckets(context: PlanContext, outputs: Record<Output, Value>): Promise<void> {
+  // Its warning about Node 20's end of life would stand in every deploy's output.
+  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
   const { BucketAlreadyOwnedByYou, CreateBucketCommand, PutBucketVersioningCommand, S3Client } =
     await import('@aws-sdk/client-s3');
   const value = (name: Output) => context.resolve(outputs[name]);

@@ -41,6 +41,8 @@ export interface PlanContext {
     readonly workspace: string;
     readonly socket: string;
   };
+  /** Folder that the unit's `build` writes to: `dist/<folder of the unit>`. */
+  readonly dist: string;
   /** Own port's number on this machine. */
   port(name: string): number;
   /** Own secret's value; made on first use. */

@@ -20,7 +20,8 @@ export async function lease(name: string, words: readonly string[]): Promise<voi
       reject: false,
       env: { PATH },
     });
-    if (result.exitCode === undefined) throw new StackError('COMMAND_FAILED', result.shortMessage ?? `${command[0]} failed`);
+    if (result.exitCode === undefined)
+      throw new StackError('COMMAND_FAILED', result.shortMessage ?? `${command[0]} failed`);
     process.exitCode = result.exitCode;
   } finally {
     await supervisor.call('lease.release', { token });

@@ -180,7 +180,6 @@ const buildLibrary = (root: string): TargetConfiguration => ({
     main: `${root}/src/index.ts`,
     outputPath: `dist/${root}`,
     tsConfig: `${root}/tsconfig.lib.json`,
-    rootDir: '.',
   },
   metadata: { description: 'Compile the library' },
 });

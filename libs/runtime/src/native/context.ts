@@ -1,5 +1,6 @@
 /** What a definition's functions may ask of the native runtime: the implementation of the model's PlanContext. */
 import { mkdirSync } from 'node:fs';
+import * as path from 'node:path';
 import {
   type PlanContext,
   type Resolver,
@@ -9,6 +10,7 @@ import {
   resolve,
 } from '@stack/model';
 import { writeIfChanged } from '../files';
+import type { Loader } from '../loader';
 import type { StackPaths } from '../stack';
 import { baseEnvironment, findExecutable } from './executables';
 import type { Ports } from './ports';
@@ -17,12 +19,16 @@ import { ensureSecret, readSecret } from './secrets';
 
 export interface ContextParts {
   readonly stack: StackPaths;
+  readonly loader: Loader;
   readonly ports: Ports;
   readonly resolver: Resolver;
   progress(message: string): void;
 }
 
-export function planContext(unit: Unit, { stack, ports, resolver, progress }: ContextParts): PlanContext {
+export function planContext(
+  unit: Unit,
+  { stack, loader, ports, resolver, progress }: ContextParts,
+): PlanContext {
   const own = <K extends 'ports' | 'secrets' | 'volumes'>(kind: K, name: string) => {
     const found = unit.kind === 'service' ? unit[kind][name] : undefined;
     if (found !== undefined) return found;
@@ -35,6 +41,7 @@ export function planContext(unit: Unit, { stack, ports, resolver, progress }: Co
   return {
     unit: unit.name,
     stack: { name: stack.name, dir: stack.dir, workspace: stack.workspace, socket: stack.socket },
+    dist: path.join(stack.workspace, 'dist', loader.folder(unit.name).root),
     port: (name) => ports.number(unit.name, name, (own('ports', name) as { number: number }).number),
     secret: (name) => readSecret(stack, unit.name, name, own('secrets', name) as never),
     secretFile: (name) => ensureSecret(stack, unit.name, name, own('secrets', name) as never),
