@@ -59,7 +59,11 @@ async function planTraefik(context: PlanContext): Promise<ProcessPlan> {
         api: { dashboard: true, insecure: true },
         ping: {},
         log: { level: 'WARN', format: 'json' },
-        providers: { file: { directory: routesDir(context), watch: true } },
+        // Two seconds by default: a new service's page would be missing for as long.
+        providers: {
+          providersThrottleDuration: '50ms',
+          file: { directory: routesDir(context), watch: true },
+        },
       },
       null,
       2,

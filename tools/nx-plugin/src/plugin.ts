@@ -184,19 +184,22 @@ const buildLibrary = (root: string): TargetConfiguration => ({
   metadata: { description: 'Compile the library' },
 });
 
-const test = (root: string, unit: UnitFolder | undefined, collector: boolean): TargetConfiguration => ({
-  executor: 'nx:run-commands',
-  cache: true,
-  // A unit's test starts the unit: it needs the supervisor and its own program.
-  dependsOn: unit ? ['build', '^build', { projects: ['supervisor'], target: 'build' }] : ['^build'],
-  inputs: ['default', '^default', '{workspaceRoot}/jest.config.cjs', ...(collector ? ['definitions'] : [])],
-  outputs: [`{workspaceRoot}/test-results/${root}.json`],
-  options: {
-    command: `jest --rootDir ${root} --json --outputFile test-results/${root}.json`,
-    env: { NODE_OPTIONS: '--experimental-vm-modules --no-warnings' },
-  },
-  metadata: { description: 'Run its specs' },
-});
+function test(root: string, unit: UnitFolder | undefined, collector: boolean): TargetConfiguration {
+  const results = `test-results/${root.replaceAll('/', '-')}.json`;
+  return {
+    executor: 'nx:run-commands',
+    cache: true,
+    // A unit's test starts the unit: it needs the supervisor and its own program.
+    dependsOn: unit ? ['build', '^build', { projects: ['supervisor'], target: 'build' }] : ['^build'],
+    inputs: ['default', '^default', '{workspaceRoot}/jest.config.cjs', ...(collector ? ['definitions'] : [])],
+    outputs: [`{workspaceRoot}/${results}`],
+    options: {
+      command: `mkdir -p test-results && jest --rootDir ${root} --json --outputFile ${results}`,
+      env: { NODE_OPTIONS: '--experimental-vm-modules --no-warnings' },
+    },
+    metadata: { description: 'Run its specs' },
+  };
+}
 
 const lint = (root: string): TargetConfiguration => ({
   executor: 'nx:run-commands',

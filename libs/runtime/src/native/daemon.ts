@@ -5,14 +5,14 @@ import * as path from 'node:path';
 import { StackError } from '@stack/model';
 import { SupervisorClient, isAlive, startTime } from '@stack/supervisor';
 import { sha256 } from '../files';
-import { type StackPaths, makeStackDir } from '../stack';
+import { type StackPaths, findWorkspace, makeStackDir } from '../stack';
 import { baseEnvironment } from './executables';
 
 /** Milliseconds that a supervisor may take to answer. */
 const PATIENCE = 10_000;
 
-export const supervisorProgram = (workspace: string): string =>
-  path.join(workspace, 'dist', 'libs', 'supervisor', 'main.cjs');
+export const supervisorProgram = (): string =>
+  path.join(findWorkspace(), 'dist', 'libs', 'supervisor', 'main.cjs');
 
 /** The running supervisor; undefined when there is none. */
 export const findSupervisor = (stack: StackPaths): Promise<SupervisorClient | undefined> =>
@@ -26,7 +26,7 @@ export const findSupervisor = (stack: StackPaths): Promise<SupervisorClient | un
  * @throws StackError when its program isn't built or it doesn't come up.
  */
 export async function ensureSupervisor(stack: StackPaths): Promise<SupervisorClient> {
-  const program = supervisorProgram(stack.workspace);
+  const program = supervisorProgram();
   if (!existsSync(program))
     throw new StackError('NOT_BUILT', 'the supervisor is not built', 'npx nx build supervisor');
   makeStackDir(stack);

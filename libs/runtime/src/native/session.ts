@@ -23,10 +23,12 @@ export interface Session {
 /**
  * Opens a session; waits while another deployer has one.
  * @param say told what is being waited for
+ * @param env where ports that the user fixed are read from
  */
 export async function openSession(
   say: (message: string) => void,
   stack: StackPaths = stackPaths(),
+  env: NodeJS.ProcessEnv = process.env,
 ): Promise<Session> {
   const loader = new Loader(stack.workspace);
   const supervisor = await ensureSupervisor(stack);
@@ -35,7 +37,7 @@ export async function openSession(
     { name: 'deploy', owner: 'deploy', pid: process.pid },
     (holder) => say(`another deploy is at work (pid ${holder.pid}, since ${holder.since}): waiting for it`),
   );
-  const ports = new Ports(stack);
+  const ports = new Ports(stack, env);
   return {
     stack,
     loader,

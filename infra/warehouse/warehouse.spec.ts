@@ -1,0 +1,36 @@
+import { DuckDBInstance } from '@duckdb/node-api';
+import { TestStack } from '@stack/testing';
+import { warehouse } from './module';
+
+describe('warehouse', () => {
+  let stack: TestStack;
+  beforeAll(async () => {
+    stack = await TestStack.start();
+    await stack.deploy('warehouse');
+  });
+  afterAll(() => stack.remove());
+
+  const rows = async (sql: string) => {
+    const instance = await DuckDBInstance.create(stack.resolve(warehouse.output('path')));
+    const connection = await instance.connect();
+    try {
+      return (await connection.runAndReadAll(sql)).getRows();
+    } finally {
+      connection.closeSync();
+      instance.closeSync();
+    }
+  };
+
+  it('has the schemas raw, staging and marts', async () => {
+    const schemas = await rows(
+      "select schema_name from information_schema.schemata where catalog_name = 'warehouse' order by 1",
+    );
+    expect(schemas.flat()).toEqual(expect.arrayContaining(['marts', 'raw', 'staging']));
+  });
+
+  it('keeps what is in it', async () => {
+    await rows('create table raw.kept as select 42 as answer');
+    await stack.deploy('warehouse');
+    expect(await rows('select answer from raw.kept')).toEqual([[42]]);
+  });
+});

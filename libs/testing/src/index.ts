@@ -1,0 +1,2 @@
+export { TestStack } from './test-stack';
+export { eventually } from './wait';

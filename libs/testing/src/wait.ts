@@ -1,0 +1,16 @@
+/**
+ * Tries until it succeeds.
+ * @param within milliseconds
+ * @throws what the last try threw
+ */
+export async function eventually<T>(attempt: () => T | Promise<T>, within = 5_000): Promise<T> {
+  const deadline = Date.now() + within;
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (Date.now() > deadline) throw error;
+      await new Promise((done) => setTimeout(done, 50));
+    }
+  }
+}
