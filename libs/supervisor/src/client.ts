@@ -7,6 +7,12 @@ import type { LeaseHolder, Operation, Operations, Reply, WireError } from './pro
 /** Longest path that a socket address can hold everywhere (macOS: 104 bytes with the closing zero). */
 const LONGEST = 103;
 
+const GONE: WireError = {
+  code: 'SUPERVISOR_GONE',
+  message: 'the supervisor ended in the middle of an operation',
+  remedy: 'run the same command again',
+};
+
 /** An operation that the supervisor refused or that failed. */
 export class SupervisorError extends Error {
   constructor(readonly wire: WireError) {
@@ -23,17 +29,13 @@ export class SupervisorClient {
   >();
 
   private constructor(private readonly socket: net.Socket) {
-    readline.createInterface({ input: socket }).on('line', (line) => this.receive(JSON.parse(line) as Reply));
+    const lines = readline.createInterface({ input: socket });
+    lines.on('line', (line) => this.receive(JSON.parse(line) as Reply));
+    // The interface passes its input's errors on; all that matters of them is that the connection is gone.
+    lines.on('error', () => undefined);
     socket.on('error', () => undefined);
     socket.on('close', () => {
-      for (const { reject } of this.open.values())
-        reject(
-          new SupervisorError({
-            code: 'SUPERVISOR_GONE',
-            message: 'the supervisor ended in the middle of an operation',
-            remedy: 'run the same command again',
-          }),
-        );
+      for (const { reject } of this.open.values()) reject(new SupervisorError(GONE));
       this.open.clear();
     });
   }
@@ -66,13 +68,7 @@ export class SupervisorClient {
     const id = ++this.last;
     return new Promise((resolve, reject) => {
       if (this.socket.destroyed) {
-        reject(
-          new SupervisorError({
-            code: 'SUPERVISOR_GONE',
-            message: 'the supervisor has ended',
-            remedy: 'run the same command again',
-          }),
-        );
+        reject(new SupervisorError(GONE));
         return;
       }
       this.open.set(id, { resolve: resolve as (value: unknown) => void, reject, waiting });

@@ -20,7 +20,9 @@ export function serve(supervisor: Supervisor, build: string, end: () => void): P
     };
     socket.on('error', () => socket.destroy());
     socket.on('close', () => supervisor.leases.disconnected(connection));
-    readline.createInterface({ input: socket }).on('line', (line) => {
+    const lines = readline.createInterface({ input: socket });
+    lines.on('error', () => undefined);
+    lines.on('line', (line) => {
       let request: Request;
       try {
         request = JSON.parse(line) as Request;

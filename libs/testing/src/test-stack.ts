@@ -10,6 +10,7 @@ import {
   type StackStatus,
   type UnitStatus,
   deployUnit,
+  destroyUnit,
   findWorkspace,
   openSession,
   stackPaths,
@@ -57,6 +58,16 @@ export class TestStack {
       return deployUnit(this.session, unit, (line) => this.said.push(line));
     };
     return visit(name);
+  }
+
+  /** Stops the unit's processes and forgets it. */
+  async stop(name: string): Promise<void> {
+    await destroyUnit(this.session, name, (line) => this.said.push(line));
+  }
+
+  /** Gives up the deploy lease, as a deployer that has ended. */
+  async closeSession(): Promise<void> {
+    await this.session.close();
   }
 
   /** A deployer that comes later: what was chosen is read from disk again. */

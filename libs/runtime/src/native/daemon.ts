@@ -32,9 +32,10 @@ export async function ensureSupervisor(stack: StackPaths): Promise<SupervisorCli
   makeStackDir(stack);
   const running = await findSupervisor(stack);
   if (running) {
-    const { build } = await running.call('hello', {});
-    if (build === sha256(readFileSync(program))) return running;
-    await running.call('handover', {});
+    // No answer: it was just being killed, and a new one is needed as well.
+    const hello = await running.call('hello', {}).catch(() => undefined);
+    if (hello?.build === sha256(readFileSync(program))) return running;
+    if (hello) await running.call('handover', {});
     running.close();
   }
   start(stack, program);

@@ -1,0 +1,129 @@
+import { spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import * as path from 'node:path';
+
+const root = path.resolve(__dirname, '../..');
+
+/** A fresh checkout's files, as far as set-up and make need them, and a folder that is all there is on PATH. */
+let checkout: string;
+let bin: string;
+beforeEach(() => {
+  checkout = mkdtempSync(path.join(tmpdir(), 'checkout-'));
+  for (const file of ['Makefile', 'package.json', 'package-lock.json', 'pyproject.toml', 'uv.lock', '.npmrc'])
+    cpSync(path.join(root, file), path.join(checkout, file));
+  cpSync(path.join(root, 'tools/bootstrap/setup.cjs'), path.join(checkout, 'tools/bootstrap/setup.cjs'));
+  bin = path.join(checkout, 'bin');
+  mkdirSync(bin);
+  for (const tool of ['sh', 'make', 'awk', 'git', 'cat', 'mkdir', 'uname']) provide(tool);
+});
+afterEach(() => rmSync(checkout, { recursive: true, force: true }));
+
+/** Puts a program on PATH: the machine's own, or a script. */
+function provide(name: string, script?: string): void {
+  const file = path.join(bin, name);
+  rmSync(file, { force: true });
+  if (script === undefined)
+    symlinkSync(spawnSync('sh', ['-c', `command -v ${name}`], { encoding: 'utf8' }).stdout.trim(), file);
+  else {
+    writeFileSync(file, `#!/bin/sh\n${script}\n`);
+    chmodSync(file, 0o755);
+  }
+}
+
+function make(target: string, env: Record<string, string> = {}): { status: number | null; lines: string[] } {
+  const result = spawnSync('make', [target], {
+    cwd: checkout,
+    env: { PATH: bin, HOME: checkout, ...env },
+    encoding: 'utf8',
+  });
+  return {
+    status: result.status,
+    lines: result.stderr
+      .trim()
+      .split('\n')
+      .filter((line) => !line.startsWith('make:')),
+  };
+}
+
+const python = (version: string) => `case "$1" in -c) echo "${version} $0";; *) exit 1;; esac`;
+
+describe('make on a machine that lacks something says in one line what, and how to mend it', () => {
+  it('no Node', () => {
+    const { status, lines } = make('setup');
+    expect(status).not.toBe(0);
+    expect(lines).toEqual([
+      '✘ Node 20.19 or newer is needed, and there is no node on PATH',
+      expect.stringMatching(/^→ install it/),
+    ]);
+  });
+
+  it('an old Node', () => {
+    provide('node', `exec '${process.execPath}' -r '${checkout}/old.cjs' "$@"`);
+    writeFileSync(
+      path.join(checkout, 'old.cjs'),
+      `Object.defineProperty(process.versions, 'node', { value: '18.20.1' });`,
+    );
+    const { status, lines } = make('setup');
+    expect(status).not.toBe(0);
+    expect(lines).toEqual([
+      '✘ Node 18.20.1 is too old: 20.19 or newer is needed',
+      expect.stringMatching(/^→ /),
+    ]);
+  });
+
+  it('no Python', () => {
+    provide('node', `exec '${process.execPath}' "$@"`);
+    const { lines } = make('setup');
+    expect(lines).toEqual([
+      '✘ Python 3.11 or newer is needed, and there is none on PATH',
+      expect.stringMatching(/^→ /),
+    ]);
+  });
+
+  it('an old Python', () => {
+    provide('node', `exec '${process.execPath}' "$@"`);
+    provide('python3', python('3.9'));
+    expect(make('setup').lines).toEqual([
+      "✘ Python 3.9 doesn't fit: 3.11, 3.12 or 3.13 is needed",
+      expect.stringMatching(/^→ /),
+    ]);
+  });
+
+  it('no network', () => {
+    provide('node', `exec '${process.execPath}' "$@"`);
+    provide('python3', python('3.11'));
+    provide(
+      'npm',
+      `exec '${process.execPath}' '${spawnSync('sh', ['-c', 'readlink -f "$(command -v npm)"'], { encoding: 'utf8' }).stdout.trim()}' "$@"`,
+    );
+    provide('uv', 'case "$1" in --version) echo uv 1;; *) sleep 600;; esac');
+    provide('sleep');
+    const { status, lines } = make('setup', {
+      npm_config_registry: 'http://127.0.0.1:9/',
+      npm_config_fetch_retries: '0',
+      npm_config_cache: path.join(checkout, 'cache'),
+    });
+    expect(status).not.toBe(0);
+    expect(lines).toEqual([
+      "✘ installing npm packages failed: the package registry can't be reached",
+      expect.stringMatching(/^→ check the network/),
+    ]);
+    expect(existsSync(path.join(checkout, '.tools/setup.json'))).toBe(false);
+  });
+
+  it('an unknown target', () => {
+    const { status, lines } = make('deploy');
+    expect(status).not.toBe(0);
+    expect(lines).toEqual(["✘ there is no target 'deploy'", '→ make help lists them']);
+  });
+});

@@ -1,0 +1,80 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import * as path from 'node:path';
+import { findUnits, findWorkspace, LAYERS } from '@stack/runtime';
+
+interface Graph {
+  graph: {
+    nodes: Record<string, { data: { targets: Record<string, unknown> } }>;
+    dependencies: Record<string, { target: string }[]>;
+  };
+  tasks: { tasks: Record<string, { target: { project: string } }>; dependencies: Record<string, string[]> };
+}
+
+const workspace = findWorkspace();
+const units = findUnits(workspace);
+
+/** What `nx` itself makes of this workspace. */
+function nx(...args: string[]): Graph {
+  const file = path.join(mkdtempSync(path.join(tmpdir(), 'graph-')), 'graph.json');
+  const env = { ...process.env, NX_DAEMON: 'false', NODE_OPTIONS: '' };
+  execFileSync('npx', ['nx', ...args, `--${args.length > 1 ? 'graph' : 'file'}=${file}`], {
+    cwd: workspace,
+    env,
+    stdio: 'pipe',
+  });
+  return JSON.parse(readFileSync(file, 'utf8')) as Graph;
+}
+
+describe('the project graph', () => {
+  const { graph } = nx('graph');
+
+  it('has every unit with its targets', () => {
+    expect(units.length).toBeGreaterThan(8);
+    for (const { name, file } of units) {
+      const targets = Object.keys(graph.nodes[name].data.targets);
+      expect([name, targets]).toEqual([
+        name,
+        expect.arrayContaining(['build', 'test', 'lint', 'deploy', 'destroy', 'status', 'logs']),
+      ]);
+      expect([name, targets.includes('serve')]).toEqual([name, file.endsWith('service.ts')]);
+    }
+  });
+
+  it('has the edges that the definitions import', () => {
+    const edges = (name: string) => graph.dependencies[name].map(({ target }) => target);
+    expect(edges('s3')).toContain('object-store');
+    expect(edges('duckdb-http')).toContain('s3');
+    expect(edges('orchestration')).toEqual(
+      expect.arrayContaining(['postgres', 's3', 'warehouse', 'transformation']),
+    );
+    expect(edges('postgres')).not.toContain('s3');
+  });
+});
+
+describe('the task graph of deploy', () => {
+  const { tasks } = nx('run-many', '-t', 'deploy');
+  const idOf = new Map(
+    Object.entries(tasks.tasks).map(([id, { target }]) => [`${target.project}:${id.split(':')[1]}`, id]),
+  );
+  const before = (id: string, seen = new Set<string>()): Set<string> => {
+    for (const needed of tasks.dependencies[id] ?? [])
+      if (!seen.has(needed)) before(needed, seen.add(needed));
+    return seen;
+  };
+
+  it('has every task of a layer after all of the layer below', () => {
+    const present = LAYERS.filter((layer) => units.some((unit) => unit.layer === layer));
+    expect(present.slice(0, 4)).toEqual(['infra', 'service', 'dbt', 'dagster']);
+    present.slice(1).forEach((layer, i) => {
+      for (const unit of units.filter((one) => one.layer === layer)) {
+        const earlier = before(idOf.get(`${unit.name}:deploy`) ?? '');
+        const below = units
+          .filter((one) => one.layer === present[i])
+          .map((one) => idOf.get(`${one.name}:deploy`));
+        expect([unit.name, [...earlier]]).toEqual([unit.name, expect.arrayContaining(below)]);
+      }
+    });
+  });
+});
