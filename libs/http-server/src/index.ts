@@ -1,2 +1,2 @@
-export { type ErrorBody, RequestError } from './errors';
+export { answerNotFound, type ErrorBody, RequestError } from './errors';
 export { createServer, listen, type ListenOptions, type ServerOptions } from './server';

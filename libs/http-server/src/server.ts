@@ -1,4 +1,9 @@
-import Fastify, { type FastifyInstance, LogController } from 'fastify';
+import Fastify, {
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+} from 'fastify';
 import { answerError, answerNotFound } from './errors';
 import { guard } from './guard';
 
@@ -9,6 +14,8 @@ export interface ServerOptions {
   allowedHosts?: readonly string[];
   /** @default `LOG_LEVEL`, else `info` */
   logLevel?: string;
+  /** Answers what no route does. @default 404 */
+  notFound?: (request: FastifyRequest, reply: FastifyReply) => unknown;
 }
 
 export interface ListenOptions {
@@ -42,7 +49,7 @@ export function createServer(options: ServerOptions = {}): FastifyInstance {
     void reply.header('x-content-type-options', 'nosniff');
   });
   server.setErrorHandler(answerError);
-  server.setNotFoundHandler(answerNotFound);
+  server.setNotFoundHandler(options.notFound ?? answerNotFound);
   return server;
 }
 

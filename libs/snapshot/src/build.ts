@@ -11,12 +11,14 @@ const BUILD_OPTIONS = { threads: '2', memory_limit: '512MB' };
  *
  * @param file path of the new DuckDB file
  * @param parquet path of each table's Parquet file, by table name
+ * @param indexes whether to build the indexes that the manifest names
  * @throws DamagedFileError when rows or columns aren't the manifest's
  */
 export async function buildDatabase(
   file: string,
   manifest: Manifest,
   parquet: Map<string, string>,
+  indexes: boolean,
 ): Promise<void> {
   const instance = await DuckDBInstance.create(file, BUILD_OPTIONS);
   try {
@@ -38,7 +40,7 @@ export async function buildDatabase(
       if (rows !== table.rows) {
         throw new DamagedFileError(`${table.key} has ${String(rows)} rows, the manifest says ${table.rows}`);
       }
-      for (const [i, columns] of table.index.entries()) {
+      for (const [i, columns] of indexes ? table.index.entries() : []) {
         const index = identifier(`${table.name}_index_${i}`);
         await connection.run(`CREATE INDEX ${index} ON main.${name} (${columns.map(identifier).join(', ')})`);
       }

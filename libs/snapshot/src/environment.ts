@@ -1,5 +1,5 @@
 import { Lake } from './lake';
-import { SnapshotStore } from './store';
+import { SnapshotStore, type StoreOptions } from './store';
 
 /**
  * The lake and the store that the environment names.
@@ -12,7 +12,10 @@ import { SnapshotStore } from './store';
  * | `AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` | as in every AWS SDK | region `us-east-1` |
  * | `SNAPSHOT_POLL_MS` | how often the lake is asked, milliseconds | 1000 |
  */
-export function snapshotFromEnvironment(env: NodeJS.ProcessEnv = process.env): {
+export function snapshotFromEnvironment(
+  env: NodeJS.ProcessEnv = process.env,
+  options: StoreOptions = {},
+): {
   lake: Lake;
   store: SnapshotStore;
   pollMs: number;
@@ -27,7 +30,7 @@ export function snapshotFromEnvironment(env: NodeJS.ProcessEnv = process.env): {
       bucket: required(env, 'LAKE_BUCKET'),
       region: env.AWS_REGION,
     }),
-    store: new SnapshotStore(required(env, 'SNAPSHOT_DIR')),
+    store: new SnapshotStore(required(env, 'SNAPSHOT_DIR'), options),
     pollMs,
   };
 }

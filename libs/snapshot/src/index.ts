@@ -10,4 +10,4 @@ export {
 export { SnapshotReader, type SnapshotLog, type SnapshotReaderOptions } from './reader';
 export { Rotation } from './rotation';
 export { identifier, literal } from './sql';
-export { SnapshotStore, type LocalSnapshot } from './store';
+export { SnapshotStore, type LocalSnapshot, type StoreOptions } from './store';

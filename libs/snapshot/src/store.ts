@@ -4,6 +4,13 @@ import { buildDatabase } from './build';
 import type { Manifest } from './manifest';
 import { parseManifest } from './manifest';
 
+export interface StoreOptions {
+  /** How many snapshots stay: the one in use and those before it. @default 3 */
+  keep?: number;
+  /** Whether to build the indexes that manifests name; a reader that only scans saves their time. @default true */
+  indexes?: boolean;
+}
+
 /** A snapshot that lies ready on this machine. */
 export interface LocalSnapshot {
   /** `null`: the empty snapshot that stands in before the first publish. */
@@ -28,8 +35,7 @@ const EMPTY: Manifest = {
 export class SnapshotStore {
   constructor(
     readonly dir: string,
-    /** How many snapshots stay: the one in use and those before it. @default 3 */
-    private readonly keep = 3,
+    private readonly options: StoreOptions = {},
   ) {}
 
   /** Makes the folder, and removes what a killed predecessor left unfinished. */
@@ -91,7 +97,7 @@ export class SnapshotStore {
     const work = await mkdtemp(join(this.dir, BUILDING));
     try {
       const built = join(work, 'snapshot.duckdb');
-      await buildDatabase(built, manifest, await fetch(work));
+      await buildDatabase(built, manifest, await fetch(work), this.options.indexes ?? true);
       await flush(built);
       const path = join(this.dir, `${manifest.id}.duckdb`);
       await rename(built, path);
@@ -115,7 +121,7 @@ export class SnapshotStore {
     } finally {
       await rm(work, { recursive: true, force: true });
     }
-    for (const old of (await this.list()).slice(this.keep)) await this.remove(old);
+    for (const old of (await this.list()).slice(this.options.keep ?? 3)) await this.remove(old);
   }
 
   /** Deletes a snapshot. A reader that has it open keeps it until it closes it. */

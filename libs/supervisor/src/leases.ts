@@ -12,6 +12,9 @@ export interface Lease extends LeaseHolder {
   readonly start: string;
 }
 
+const sameProcess = (a: Pick<Lease, 'pid' | 'start'>, b: Pick<Lease, 'pid' | 'start'>) =>
+  a.pid === b.pid && a.start === b.start;
+
 interface Waiter {
   readonly lease: Omit<Lease, 'since'>;
   readonly connection: object;
@@ -34,7 +37,7 @@ export class Leases {
     return [...this.held.values()].map(({ lease }) => lease);
   }
 
-  /** Calls `granted` now or when it is this one's turn; otherwise tells who holds it. */
+  /** Calls `granted` now or when it is this one's turn; in that case `waiting` tells first who holds it. */
   acquire(
     request: { name: string; owner: string; pid: number },
     connection: object,
@@ -48,7 +51,9 @@ export class Leases {
       granted,
     };
     const current = this.held.get(name);
-    if (!current) return this.grant(waiter);
+    // Its holder comes back to a new supervisor: what it holds is still its own.
+    const returned = current && !current.connection && sameProcess(current.lease, waiter.lease);
+    if (!current || returned) return this.grant(waiter);
     this.waiting.set(name, [...(this.waiting.get(name) ?? []), waiter]);
     const { owner: holder, pid: holderPid, since } = current.lease;
     waiting({ name, owner: holder, pid: holderPid, since });

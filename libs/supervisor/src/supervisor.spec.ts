@@ -340,11 +340,20 @@ describe('leases', () => {
     daemon();
     const next = await connect();
     let granted = false;
-    const second = next.call('lease.acquire', lease).then(() => (granted = true));
+    const second = next.call('lease.acquire', { ...lease, pid: process.ppid }).then(() => (granted = true));
     await sleep(700);
     expect(granted).toBe(false);
     await (await connect()).call('lease.release', { token });
     await second;
+  });
+
+  it('are still the holder’s when it comes back to a new supervisor', async () => {
+    const first = daemon();
+    await (await connect()).call('lease.acquire', lease);
+    first.kill('SIGKILL');
+    await until(async () => first.signalCode !== null);
+    daemon();
+    await (await connect()).call('lease.acquire', lease);
   });
 
   it('end when their holder has died under a dead supervisor', async () => {
