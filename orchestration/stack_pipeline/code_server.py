@@ -6,6 +6,7 @@ python -m stack_pipeline.code_server --port 4000 [--host 127.0.0.1] [--watch]
 import argparse
 import logging
 import os
+import signal
 import socket
 import sys
 import threading
@@ -22,6 +23,8 @@ def main() -> int:
         # gRPC would share the port silently, and runs would go to the other one
         print(f"Port {options.port} is taken, maybe by a code server that still stops. Wait, or end it.", file=sys.stderr)
         return 1
+    # Dagster gives SIGTERM what SIGINT does, which is nothing in a process that a shell put in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.setdefault("DAGSTER_GRPC_SHUTDOWN_GRACE_PERIOD", "1")
     from dagster._cli.api import grpc_command
 

@@ -6,9 +6,7 @@ from pathlib import Path
 from dagster import AssetKey, AssetSpec, Config, MaterializeResult, OpExecutionContext, multi_asset
 from pydantic import Field
 
-from stack_pipeline import freshness
-from stack_pipeline.ingestion.flights_files import TABLES, find_sources
-from stack_pipeline.ingestion.load import load_flights
+from stack_pipeline.ingestion.tables import COLUMNS
 from stack_pipeline.resources.dagster import LakeResource, WarehouseLease, failing_clearly
 from stack_pipeline.settings import Settings
 
@@ -32,7 +30,7 @@ _SPECS = [
         kinds={"dlt", "duckdb"},
         skippable=True,
     )
-    for table in TABLES
+    for table in COLUMNS
 ]
 
 
@@ -41,6 +39,11 @@ def flights(
     context: OpExecutionContext, config: LoadConfig, warehouse: WarehouseLease, lake: LakeResource
 ) -> Iterator[MaterializeResult]:
     """Loads the files that changed. When a run would publish nothing new, yields nothing, so that the steps after it skip."""
+    # only runs need dlt and Arrow; the code server, which keeps what it imports, doesn't
+    from stack_pipeline import freshness
+    from stack_pipeline.ingestion.flights_files import find_sources
+    from stack_pipeline.ingestion.load import load_flights
+
     with failing_clearly():
         settings = Settings.from_env()
         with warehouse.hold(context):

@@ -17,42 +17,14 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from stack_pipeline.errors import UserError
+from stack_pipeline.ingestion.tables import COLUMNS, REAL, TEXT, UTC, WHOLE
 
 SUFFIXES = (".parquet", ".csv", ".csv.gz", ".csv.zip")
 
-_WHOLE, _REAL, _TEXT, _UTC = pa.int64(), pa.float64(), pa.string(), pa.timestamp("us")
+_TYPES = {WHOLE: pa.int64(), REAL: pa.float64(), TEXT: pa.string(), UTC: pa.timestamp("us")}
 
-TABLES: dict[str, pa.Schema] = {
-    "flights": pa.schema(
-        {
-            "year": _WHOLE, "month": _WHOLE, "day": _WHOLE,
-            "dep_time": _WHOLE, "sched_dep_time": _WHOLE, "dep_delay": _WHOLE,
-            "arr_time": _WHOLE, "sched_arr_time": _WHOLE, "arr_delay": _WHOLE,
-            "carrier": _TEXT, "flight": _WHOLE, "tailnum": _TEXT, "origin": _TEXT, "dest": _TEXT,
-            "air_time": _WHOLE, "distance": _WHOLE, "hour": _WHOLE, "minute": _WHOLE, "time_hour": _UTC,
-        }
-    ),
-    "airlines": pa.schema({"carrier": _TEXT, "name": _TEXT}),
-    "airports": pa.schema(
-        {
-            "faa": _TEXT, "name": _TEXT, "lat": _REAL, "lon": _REAL, "alt": _WHOLE, "tz": _WHOLE, "dst": _TEXT, "tzone": _TEXT,
-        }
-    ),
-    "planes": pa.schema(
-        {
-            "tailnum": _TEXT, "year": _WHOLE, "type": _TEXT, "manufacturer": _TEXT, "model": _TEXT,
-            "engines": _WHOLE, "seats": _WHOLE, "speed": _WHOLE, "engine": _TEXT,
-        }
-    ),
-    "weather": pa.schema(
-        {
-            "origin": _TEXT, "year": _WHOLE, "month": _WHOLE, "day": _WHOLE, "hour": _WHOLE,
-            "temp": _REAL, "dewp": _REAL, "humid": _REAL, "wind_dir": _WHOLE, "wind_speed": _REAL, "wind_gust": _REAL,
-            "precip": _REAL, "pressure": _REAL, "visib": _REAL, "time_hour": _UTC,
-        }
-    ),
-}  # fmt: skip
-"""Columns that each table must have; time_hour is UTC without a zone, delays are minutes."""
+TABLES = {table: pa.schema({name: _TYPES[kind] for name, kind in columns.items()}) for table, columns in COLUMNS.items()}
+"""Each table's columns as Arrow's schema."""
 
 _DAMAGE = (pa.ArrowException, OSError, EOFError, zlib.error, zipfile.BadZipFile, UnicodeDecodeError)
 """What the readers raise on a damaged file."""
@@ -132,7 +104,7 @@ def _convert_csv(source: Path, schema: pa.Schema, target: Path) -> tuple[Path, i
     plain = _unpacked(source, target.with_suffix(".csv"))
     _require_last_newline(source, plain)
     # the files say UTC by a Z, which only a type with a zone accepts
-    types = {field.name: pa.timestamp("us", "UTC") if field.type == _UTC else field.type for field in schema}
+    types = {field.name: pa.timestamp("us", "UTC") if field.type == _TYPES[UTC] else field.type for field in schema}
     options = pa.csv.ConvertOptions(column_types=types, null_values=["", "NA"], strings_can_be_null=True)
     rows = 0
     with pa.csv.open_csv(plain, convert_options=options, read_options=pa.csv.ReadOptions(block_size=16 << 20)) as reader:

@@ -2,8 +2,6 @@
 
 from dagster import AssetsDefinition, MaterializeResult, OpExecutionContext, asset
 
-from stack_pipeline import freshness
-from stack_pipeline.publish.snapshot import publish_snapshot
 from stack_pipeline.resources.dagster import LakeResource, WarehouseLease, failing_clearly
 from stack_pipeline.settings import Settings
 from stack_pipeline.transformation.dbt import prepare_manifest, published_models
@@ -21,6 +19,9 @@ def define_snapshot(settings: Settings, models: AssetsDefinition) -> AssetsDefin
     )
     def snapshot(context: OpExecutionContext, warehouse: WarehouseLease, lake: LakeResource) -> MaterializeResult:
         """Copies the marts to the lake and swaps the readers to them. The last three snapshots stay."""
+        from stack_pipeline import freshness  # with what only runs need
+        from stack_pipeline.publish.snapshot import publish_snapshot
+
         with failing_clearly(), warehouse.hold(context):
             published = publish_snapshot(
                 settings.warehouse, published_models(prepare_manifest(settings)), lake.open(), context.run_id

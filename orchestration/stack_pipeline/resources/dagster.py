@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from dagster import ConfigurableResource, Failure, OpExecutionContext
 
 from stack_pipeline import lease
 from stack_pipeline.errors import UserError
-from stack_pipeline.resources.lake import Lake
+
+if TYPE_CHECKING:
+    from stack_pipeline.resources.lake import Lake
 
 
 class LakeResource(ConfigurableResource):
@@ -16,7 +19,9 @@ class LakeResource(ConfigurableResource):
     endpoint: str
     bucket: str
 
-    def open(self) -> Lake:
+    def open(self) -> "Lake":
+        from stack_pipeline.resources.lake import Lake  # boto3: only for runs
+
         return Lake(self.endpoint, self.bucket)
 
 

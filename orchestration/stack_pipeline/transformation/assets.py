@@ -9,7 +9,6 @@ from dagster_dbt import DagsterDbtTranslator, dbt_assets
 from dagster_dbt.asset_utils import get_subset_selection_for_context
 from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 
-from stack_pipeline import freshness
 from stack_pipeline.resources.dagster import WarehouseLease, failing_clearly
 from stack_pipeline.settings import Settings
 from stack_pipeline.transformation.dbt import prepare_manifest, run_dbt
@@ -24,6 +23,8 @@ def define_models(settings: Settings) -> AssetsDefinition:
     @dbt_assets(manifest=manifest, name="dbt_build", pool="warehouse", dagster_dbt_translator=_TRANSLATOR)
     def models(context: OpExecutionContext, warehouse: WarehouseLease) -> Iterator[Output | AssetCheckResult | AssetObservation]:
         """Builds the models and runs their tests. A failing test of severity error fails the step, so nothing is published."""
+        from stack_pipeline import freshness  # with what only runs need
+
         selection, indirect = get_subset_selection_for_context(context, manifest, "fqn:*", None, None, _TRANSLATOR, None)
         # unit tests are for development; nobody reads the artefacts of a run, and writing them takes a fifth of it
         arguments = ["build", "--exclude-resource-type", "unit_test", "--no-write-json", *selection]
