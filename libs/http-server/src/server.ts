@@ -36,6 +36,8 @@ export function createServer(options: ServerOptions = {}): FastifyInstance {
     // Health probes come every second: no two lines for each; what matters is logged by who knows it.
     logController: new LogController({ disableRequestLogging: true }),
     forceCloseConnections: 'idle',
+    // `//x` is `/x`: some clients join addresses carelessly.
+    rewriteUrl: ({ url = '/' }) => url.replace(/^[^?]*/, (path) => path.replace(/\/{2,}/g, '/')),
     // A field of the wrong type or with an unknown name is a mistake to tell, not to mend in silence.
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allowUnionTypes: true } },
     logger: {

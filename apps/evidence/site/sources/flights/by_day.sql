@@ -4,14 +4,14 @@
 select
   f.flight_date,
   f.carrier,
-  coalesce(c.name, f.carrier) as carrier_name,
+  coalesce(c.carrier_name, f.carrier) as carrier_name,
   f.origin,
   count(*) as flights,
-  count(f.dep_delay) as departed,
-  count(f.arr_delay) as arrived,
-  coalesce(sum(f.dep_delay), 0) as dep_delay_minutes,
-  coalesce(sum(f.arr_delay), 0) as arr_delay_minutes,
-  count(*) filter (where f.arr_delay >= 15) as late
+  count(f.dep_delay_min) as departed,
+  count(f.arr_delay_min) as arrived,
+  coalesce(sum(f.dep_delay_min), 0) as dep_delay_minutes,
+  coalesce(sum(f.arr_delay_min), 0) as arr_delay_minutes,
+  count(*) filter (where f.arr_delay_min >= 15) as late
 from fct_flights f
 left join dim_carrier c on c.carrier = f.carrier
 group by all

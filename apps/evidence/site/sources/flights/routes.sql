@@ -2,14 +2,14 @@
 select
   f.origin,
   f.dest,
-  coalesce(a.name, f.dest) as dest_name,
+  coalesce(a.airport_name, f.dest) as dest_name,
   f.carrier,
-  any_value(f.distance) as distance_miles,
+  any_value(f.distance_miles) as distance_miles,
   count(*) as flights,
-  count(f.arr_delay) as arrived,
-  coalesce(sum(f.arr_delay), 0) as arr_delay_minutes,
-  count(*) filter (where f.arr_delay >= 15) as late
+  count(f.arr_delay_min) as arrived,
+  coalesce(sum(f.arr_delay_min), 0) as arr_delay_minutes,
+  count(*) filter (where f.arr_delay_min >= 15) as late
 from fct_flights f
-left join dim_airport a on a.faa = f.dest
+left join dim_airport a on a.airport = f.dest
 group by all
 order by f.origin, f.dest, f.carrier

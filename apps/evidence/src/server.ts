@@ -1,0 +1,109 @@
+import { access, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import fastifyStatic from '@fastify/static';
+import { answerNotFound, createServer, type ServerOptions } from '@stack/http-server';
+import { SnapshotReader, snapshotFromEnvironment } from '@stack/snapshot';
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import { SiteData, type SiteManifest } from './site-data';
+import { readSourceQueries } from './sources';
+import { WAITING_PAGE } from './waiting-page';
+
+export interface EvidenceServer {
+  server: FastifyInstance;
+  /** Stops following snapshots; the server itself is closed before. */
+  stop: () => Promise<void>;
+}
+
+/**
+ * The pages may talk to this server only: whatever Evidence, a component or a reader's data would fetch from elsewhere,
+ * the browser refuses. DuckDB runs in the browser as WebAssembly in a worker, and compiles its row readers by `eval`.
+ */
+const CONTENT_SECURITY_POLICY = [
+  `default-src 'self'`,
+  `script-src 'self' 'unsafe-inline' 'unsafe-eval' 'wasm-unsafe-eval'`,
+  `style-src 'self' 'unsafe-inline'`,
+  `img-src 'self' data: blob:`,
+  `font-src 'self' data:`,
+  `worker-src 'self' blob:`,
+  `frame-ancestors 'none'`,
+].join('; ');
+
+const FOREVER = 'public, max-age=31536000, immutable';
+
+/**
+ * Serves the built site, and the data of the newest snapshot under `/data`. Everything comes from the environment.
+ *
+ * @param siteDir the site as Evidence built it: `index.html`, `_app/…`
+ * @param sourcesDir the site's source queries
+ */
+export async function createEvidenceServer(
+  siteDir: string,
+  sourcesDir: string,
+  env: NodeJS.ProcessEnv = process.env,
+  options: ServerOptions = {},
+): Promise<EvidenceServer> {
+  await access(join(siteDir, 'index.html')).catch(() => {
+    throw new Error(`the site is not built (no index.html in ${siteDir}): run \`npx nx build evidence\``);
+  });
+  const server = createServer({
+    ...options,
+    notFound: (request, reply) => {
+      // Any address without a file name is a page; which one, the browser decides.
+      const path = request.url.split('?')[0] ?? '/';
+      const isPage = request.method === 'GET' && !path.startsWith('/data/') && !/\.[a-z0-9]+$/i.test(path);
+      return isPage ? page(reply) : answerNotFound(request, reply);
+    },
+  });
+  const { lake, store, pollMs } = snapshotFromEnvironment(env, { indexes: false });
+  const data = new SiteData(join(store.dir, 'site-data'), await readSourceQueries(sourcesDir), server.log);
+  let manifest: SiteManifest = { renderedFiles: {} };
+  const reader = new SnapshotReader({
+    lake,
+    store,
+    pollMs,
+    log: server.log,
+    // The pages see the new snapshot from here on, all of it: they read the manifest first.
+    use: async (snapshot) => void (manifest = await data.make(snapshot)),
+  });
+  await mkdir(data.dir, { recursive: true, mode: 0o700 });
+  await reader.start();
+
+  server.addHook('onSend', async (_request, reply) => {
+    void reply.header('content-security-policy', CONTENT_SECURITY_POLICY);
+    void reply.header('referrer-policy', 'same-origin');
+  });
+  server.get('/health', async (_request, reply) => {
+    void reply.header('cache-control', 'no-store');
+    const published = reader.snapshot?.manifest;
+    return {
+      status: 'ok',
+      snapshot: { id: published?.id ?? null, publishedAt: published?.publishedAt ?? null },
+      problem: reader.problem ?? null,
+    };
+  });
+  server.get('/data/manifest.json', async (_request, reply) => {
+    void reply.header('cache-control', 'no-store');
+    return manifest;
+  });
+  await server.register(fastifyStatic, {
+    root: data.dir,
+    prefix: '/data/',
+    index: false,
+    setHeaders: (reply) => void reply.header('cache-control', FOREVER),
+  });
+  await server.register(fastifyStatic, {
+    root: siteDir,
+    decorateReply: false,
+    index: false,
+    setHeaders: (reply, path) => {
+      void reply.header('cache-control', path.includes('/_app/immutable/') ? FOREVER : 'no-cache');
+    },
+  });
+  const page = async (reply: FastifyReply): Promise<FastifyReply> => {
+    void reply.header('cache-control', 'no-store');
+    if (!reader.snapshot?.manifest) return reply.type('text/html; charset=utf-8').send(WAITING_PAGE);
+    return reply.sendFile('index.html', siteDir);
+  };
+  server.get('/', (_request, reply) => page(reply));
+  return { server, stop: () => reader.stop() };
+}
