@@ -18,8 +18,8 @@ setup: ## Install what the checkout needs, if a lock file changed
 deploy-local: setup ## Bring everything up on this machine, run the pipeline, show where to look
 	@$(STACK_CLI) up
 
-pipeline: setup ## Run the pipeline now (FORCE=1: even if nothing is new)
-	@$(STACK_CLI) pipeline $(if $(FORCE),--force)
+pipeline: setup ## Run the pipeline now (FORCE=1: even if nothing is new; FOLDER=: other source files)
+	@$(STACK_CLI) pipeline $(if $(FORCE),--force) $(if $(FOLDER),--folder $(FOLDER))
 
 status: setup ## Health, address and memory of every unit (JSON=1: as JSON)
 	@$(STACK_CLI) status $(if $(JSON),--json)

@@ -41,6 +41,8 @@ export interface PlanContext {
     readonly workspace: string;
     readonly socket: string;
   };
+  /** The definition's `env`, resolved. */
+  readonly env: Readonly<Record<string, string>>;
   /** Folder that the unit's `build` writes to: `dist/<folder of the unit>`. */
   readonly dist: string;
   /** Own port's number on this machine. */

@@ -1,18 +1,70 @@
 import { StackError } from '@stack/model';
 import { readEntry, stackPaths } from '@stack/runtime';
+import { Dagster, type Run } from './dagster';
 
-/** `stack pipeline`. */
-export async function pipeline(options: { force?: boolean }): Promise<void> {
-  await runPipeline({ force: options.force ?? false });
+export interface PipelineOptions {
+  /** Even if nothing is new. */
+  readonly force?: boolean;
+  /** Other source files than the installed ones. */
+  readonly folder?: string;
 }
 
-export async function runPipeline(_options: { force: boolean }): Promise<void> {
+/** Milliseconds between two looks at the run. */
+const POLL = 200;
+
+/** `stack pipeline`: starts a run in Dagster, shows its steps as they end, and fails when it fails. */
+export async function runPipeline(options: PipelineOptions): Promise<void> {
   const stack = stackPaths();
-  const dagster = readEntry(stack, 'orchestration');
-  if (!dagster?.url)
+  const { url } = readEntry(stack, 'orchestration') ?? {};
+  if (!url)
     throw new StackError(
       'NOT_DEPLOYED',
-      "Dagster isn't deployed, so there is nothing to run the pipeline",
+      "Dagster isn't deployed, so nothing can run the pipeline",
       'make deploy-local',
     );
+  const dagster = new Dagster(url);
+  const id = await dagster.launch('pipeline', {
+    load_flights: { force: options.force ?? false, ...(options.folder && { folder: options.folder }) },
+  });
+  const page = `${url}/runs/${id}`;
+  console.log(`pipeline: started, ${page}`);
+  const run = await follow(dagster, id);
+  const seconds = ((run.endTime ?? 0) - (run.startTime ?? 0)).toFixed(1);
+  if (run.status !== 'SUCCESS') {
+    throw new StackError(
+      'PIPELINE_FAILED',
+      `the pipeline ended with ${run.status} after ${seconds} s`,
+      `look at the run: ${page}`,
+      await dagster.failures(id),
+    );
+  }
+  const nothingNew = run.tags.some(({ key, value }) => key === 'stack/outcome' && value === 'nothing new');
+  console.log(
+    `✔ pipeline: ${nothingNew ? 'nothing new since the last publish' : 'published'} (${seconds} s)`,
+  );
+}
+
+/** Prints each step as it ends, and at least every two seconds what goes on; returns the ended run. */
+async function follow(dagster: Dagster, id: string): Promise<Run> {
+  const ended = new Set<string>();
+  let spoke = Date.now();
+  const say = (line: string) => {
+    console.log(line);
+    spoke = Date.now();
+  };
+  for (;;) {
+    const run = await dagster.run(id);
+    for (const step of run.stepStats) {
+      if (ended.has(step.stepKey) || !step.endTime || !step.startTime) continue;
+      ended.add(step.stepKey);
+      if (step.status !== 'SKIPPED')
+        say(
+          `  ${step.status === 'SUCCESS' ? '✔' : '✘'} ${step.stepKey} (${(step.endTime - step.startTime).toFixed(1)} s)`,
+        );
+    }
+    if (['SUCCESS', 'FAILURE', 'CANCELED'].includes(run.status)) return run;
+    const current = run.stepStats.find((step) => step.startTime && !step.endTime)?.stepKey;
+    if (Date.now() - spoke > 2_000) say(`  … ${current ?? run.status.toLowerCase().replaceAll('_', ' ')}`);
+    await new Promise((done) => setTimeout(done, POLL));
+  }
 }

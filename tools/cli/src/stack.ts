@@ -5,7 +5,7 @@ import { Command } from 'commander';
 import { down, reset } from './down';
 import { lease } from './lease';
 import { logs } from './logs';
-import { pipeline } from './pipeline';
+import { runPipeline } from './pipeline';
 import { secret } from './secret';
 import { status } from './status';
 import { up } from './up';
@@ -32,7 +32,8 @@ program
   .command('pipeline')
   .description('run the pipeline now')
   .option('--force', 'even if nothing is new')
-  .action(pipeline);
+  .option('--folder <path>', 'with the source files of this folder')
+  .action(runPipeline);
 program.command('secret').description('print one secret').argument('<unit>').argument('<key>').action(secret);
 program
   .command('logs')

@@ -25,7 +25,7 @@ export async function up(options: { pipeline: boolean }): Promise<void> {
   const unchanged = before === (await fingerprint());
   if (unchanged)
     console.log(`✔ nothing to change: all ${readRegistry(stack).length} units are already as wanted`);
-  if (options.pipeline) await runPipeline({ force: false });
+  if (options.pipeline) await runPipeline({});
   printStatus(await stackStatus(stack));
   console.log(`\n✔ ${stack.name} is up after ${((Date.now() - started) / 1_000).toFixed(0)} s`);
 }

@@ -41,6 +41,11 @@ export function planContext(
   return {
     unit: unit.name,
     stack: { name: stack.name, dir: stack.dir, workspace: stack.workspace, socket: stack.socket },
+    get env() {
+      return Object.fromEntries(
+        Object.entries(unit.env).map(([key, value]) => [key, resolve(value, resolver)]),
+      );
+    },
     dist: path.join(stack.workspace, 'dist', loader.folder(unit.name).root),
     port: (name) => ports.number(unit.name, name, (own('ports', name) as { number: number }).number),
     secret: (name) => readSecret(stack, unit.name, name, own('secrets', name) as never),

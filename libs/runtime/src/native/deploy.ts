@@ -14,7 +14,6 @@ import {
   type Unit,
   dependenciesOf,
   isProbe,
-  resolve,
 } from '@stack/model';
 import { type ProcessSpec, type ResolvedProbe, family, listProcesses } from '@stack/supervisor';
 import { digest, sha256, writeIfChanged } from '../files';
@@ -78,7 +77,7 @@ async function deployService(
 ): Promise<Deployed> {
   await settlePorts(session, unit, say);
   const plans = await unit.native.plan(context);
-  const specs = [plans].flat().map((plan) => processSpec(session, unit, plan as ProcessPlan));
+  const specs = [plans].flat().map((plan) => processSpec(session, unit, context.env, plan as ProcessPlan));
   const { started, stopped } = await session.supervisor.call('apply', { unit: unit.name, processes: specs });
   const changedRegistry = await register(
     session,
@@ -136,12 +135,15 @@ async function settlePorts({ ports, supervisor }: Session, unit: Service, say: S
   }
 }
 
-function processSpec(session: Session, unit: Service, plan: ProcessPlan): ProcessSpec {
-  const { stack, resolver } = session;
+function processSpec(
+  session: Session,
+  unit: Service,
+  env: Readonly<Record<string, string>>,
+  plan: ProcessPlan,
+): ProcessSpec {
+  const { stack } = session;
   const name = plan.name ?? 'main';
-  const own: Record<string, string> = {};
-  for (const [key, value] of Object.entries(unit.env)) own[key] = resolve(value, resolver);
-  Object.assign(own, plan.env);
+  const own = { ...env, ...plan.env };
   const probe = isProbe(unit.ready) ? unit.ready : unit.ready[plan.probe ?? name];
   if (!probe)
     throw new StackError(

@@ -1,0 +1,97 @@
+import * as path from 'node:path';
+import {
+  type PlanContext,
+  type ProcessPlan,
+  defineService,
+  grpcReady,
+  httpReady,
+  stack,
+  text,
+} from '@stack/model';
+import { postgres } from '@stack/postgres';
+import { ensureDatabase } from '@stack/postgres/database';
+import { lakeWriter } from '@stack/s3';
+import { dbtEnvironment, transformation } from '@stack/transformation';
+
+const database = postgres.url('sql', { database: 'dagster' });
+
+export const orchestration = defineService({
+  name: 'orchestration',
+  summary: 'Dagster: the pipeline, its runs and checks',
+  ports: {
+    web: { number: 3000, protocol: 'http' },
+    code: { number: 4000, protocol: 'grpc' },
+  },
+  volumes: { home: '/dagster' },
+  env: {
+    ...lakeWriter,
+    ...dbtEnvironment,
+    STACK_SOCKET: stack.socket,
+    DAGSTER_PG_URL: database,
+    DAGSTER_DISABLE_TELEMETRY: 'true',
+    PYTHONPATH: text`${stack.workspace}/orchestration`,
+    PYTHONUNBUFFERED: '1',
+  },
+  uses: [transformation],
+  ready: {
+    code: grpcReady('code'),
+    webserver: httpReady('web', '/server_info'),
+    daemon: httpReady('web', '/graphql', {
+      body: JSON.stringify({
+        query: '{ instance { daemonHealth { allDaemonStatuses { daemonType required healthy } } } }',
+      }),
+      contains: '"healthy":true',
+    }),
+  },
+  native: { plan: planDagster },
+  docker: { image: 'stack/orchestration:dev' },
+  route: { port: 'web' },
+  memory: '1Gi',
+});
+
+/**
+ * Three processes: one code server that webserver and daemon share (each would start its own otherwise), and those two. The
+ * code server loads changed Python and dbt files by itself, so that editing them restarts nothing.
+ */
+async function planDagster(context: PlanContext): Promise<ProcessPlan[]> {
+  const folder = path.join(context.stack.workspace, 'orchestration');
+  const home = context.volume('home');
+  await ensureDatabase(context, database);
+  const instance = context.write(
+    path.join(home, 'dagster.yaml'),
+    await read(path.join(folder, 'dagster.yaml')),
+  );
+  const workspace = path.join(folder, 'workspace.yaml');
+  const env = { DAGSTER_HOME: home, DAGSTER_CODE_PORT: String(context.port('code')) };
+  const common = {
+    cwd: folder,
+    env,
+    sources: [instance, workspace, path.join(context.stack.workspace, 'uv.lock')],
+  };
+  const web = String(context.port('web'));
+  return [
+    {
+      ...common,
+      name: 'code',
+      command: context.executable('python'),
+      args: ['-m', 'stack_pipeline.code_server', '--port', env.DAGSTER_CODE_PORT, '--watch'],
+    },
+    {
+      ...common,
+      name: 'webserver',
+      command: context.executable('dagster-webserver'),
+      args: ['-h', '127.0.0.1', '-p', web, '-w', workspace],
+    },
+    {
+      ...common,
+      name: 'daemon',
+      command: context.executable('dagster-daemon'),
+      args: ['run', '-w', workspace],
+    },
+  ];
+}
+
+async function read(file: string): Promise<string> {
+  const { readFile } = await import('node:fs/promises');
+  return readFile(file, 'utf8');
+}

