@@ -4,7 +4,7 @@ SHELL := /bin/sh
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 STACK_CLI := node tools/cli/bin/stack.cjs $(if $(VERBOSE),--verbose)
 
-.PHONY: help setup deploy-local pipeline status secret logs down reset graph test lint build bench validate format
+.PHONY: help setup deploy-local pipeline status secret logs down reset graph test lint build affected bench format
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -47,6 +47,9 @@ lint: setup ## Style and layer boundaries
 
 build: setup ## Build everything
 	@nx run-many -t build
+
+affected: setup ## Lint, test and build what differs from BASE (default: main)
+	@nx affected -t lint test build --base=$(or $(BASE),main)
 
 bench: setup ## Benchmarks, each against a peer in the same run
 	@node benchmarks/run.cjs $(only)

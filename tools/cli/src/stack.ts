@@ -3,7 +3,7 @@ import { StackError } from '@stack/model';
 import { asStackError } from '@stack/runtime';
 import { Command } from 'commander';
 import { down, reset } from './down';
-import { lease } from './lease';
+import { exec } from './exec';
 import { logs } from './logs';
 import { runPipeline } from './pipeline';
 import { secret } from './secret';
@@ -49,12 +49,15 @@ program
   .option('--yes', "don't ask")
   .action(reset);
 program
-  .command('lease')
-  .description('run a command that writes the warehouse, alone: stack lease warehouse -- dbt build')
-  .argument('<name>')
+  .command('exec')
+  .description(
+    "run a command with a unit's environment: stack exec transformation --lease warehouse -- dbt build",
+  )
+  .argument('<unit>')
   .argument('<command...>')
+  .option('--lease <name>', 'hold this lease meanwhile (`warehouse`, for whatever writes it)')
   .passThroughOptions()
-  .action(lease);
+  .action(exec);
 
 async function main(): Promise<void> {
   try {

@@ -21,7 +21,7 @@ import {
 import { LAYERS, type Layer, type UnitFolder, findUnits, layerBelow } from '@stack/runtime/units';
 
 const PROJECTS = '{libs,tools,infra,docker,apps}/*/package.json';
-const TOP_PROJECTS = '{orchestration,transformation,tests,benchmarks}/package.json';
+const TOP_PROJECTS = '{orchestration,transformation,tests}/package.json';
 
 export const createNodes: CreateNodes = [
   `{${PROJECTS},${TOP_PROJECTS}}`,
@@ -85,16 +85,18 @@ function unitTargets(
   const below = layerBelow(unit.layer, units);
   const above = layerAbove(unit.layer, units);
   const supervisor = { projects: ['supervisor'], target: 'build' };
+  /** After everything that the unit imports, and after everything in the layer below. */
+  const inOrder = (target: string) => [
+    `^${target}`,
+    ...(below ? [{ projects: [`tag:layer:${below}`], target }] : []),
+    ...(program ? ['build'] : []),
+    supervisor,
+  ];
   const targets: Record<string, TargetConfiguration> = {
     deploy: {
       executor: '@stack/nx-plugin:deploy',
       cache: false,
-      dependsOn: [
-        '^deploy',
-        ...(below ? [{ projects: [`tag:layer:${below}`], target: 'deploy' }] : []),
-        ...(program ? ['build'] : []),
-        supervisor,
-      ],
+      dependsOn: inOrder('deploy'),
       defaultConfiguration: 'native',
       configurations,
       metadata: { description: 'Bring it to its wanted state; ends when it is healthy' },
@@ -118,6 +120,14 @@ function unitTargets(
       metadata: { description: 'Show its log and follow it' },
     },
   };
+  // What benchmarks/deploy.ts compares a deploy with: the same graph, and nothing done.
+  if (process.env.STACK_BENCH) {
+    targets['bench-noop'] = {
+      executor: '@stack/nx-plugin:noop',
+      cache: false,
+      dependsOn: inOrder('bench-noop'),
+    };
+  }
   if (unit.file.endsWith('service.ts')) {
     targets.serve = {
       executor: '@stack/nx-plugin:serve',

@@ -2,8 +2,7 @@
  * One deployer at work on one stack: connected to the supervisor, holding the deploy lease, so that two deploys at once don't
  * choose ports or prepare folders against each other.
  */
-import { StackError } from '@stack/model';
-import type { Resolver } from '@stack/model';
+import { type Resolver, StackError, resolve } from '@stack/model';
 import { type SupervisorClient, SupervisorError } from '@stack/supervisor';
 import { Loader } from '../loader';
 import { type StackPaths, stackPaths } from '../stack';
@@ -56,4 +55,15 @@ export function asStackError(error: unknown): unknown {
   if (!(error instanceof SupervisorError)) return error;
   const { code, message, remedy, details } = error.wire;
   return new StackError(code, message, remedy, details ?? []);
+}
+
+/** A unit's folder and its environment as it is deployed here, for a command run by hand. */
+export function unitEnvironment(
+  stack: StackPaths,
+  name: string,
+): { root: string; env: Record<string, string> } {
+  const loader = new Loader(stack.workspace);
+  const resolver = nativeResolver(stack, loader, new Ports(stack));
+  const values = Object.entries(loader.unit(name).env).map(([key, value]) => [key, resolve(value, resolver)]);
+  return { root: loader.folder(name).root, env: Object.fromEntries(values) as Record<string, string> };
 }

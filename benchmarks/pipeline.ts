@@ -1,0 +1,16 @@
+/** benchmarks/pipeline/bench.py in the environment of this stack's Dagster. */
+import * as path from 'node:path';
+import { findWorkspace, readEntry, stackPaths } from '@stack/runtime';
+import { execa } from 'execa';
+
+async function main(): Promise<void> {
+  const workspace = findWorkspace();
+  const { url } = readEntry(stackPaths(), 'orchestration') ?? {};
+  const bench = path.join(workspace, 'benchmarks', 'pipeline', 'bench.py');
+  const stack = path.join(workspace, 'tools', 'cli', 'bin', 'stack.cjs');
+  await execa(process.execPath, [stack, 'exec', 'orchestration', '--', 'python', bench, '--url', url ?? ''], {
+    stdio: 'inherit',
+  });
+}
+
+void main();

@@ -1,0 +1,36 @@
+'use strict';
+/** `make bench [only=a,b]`: brings up a stack of its own (STACK=bench) where needed, runs each benchmark, takes the stack down. */
+const { spawnSync } = require('node:child_process');
+const { existsSync, mkdtempSync, rmSync } = require('node:fs');
+const { tmpdir } = require('node:os');
+const path = require('node:path');
+
+const root = path.resolve(__dirname, '..');
+const all = ['restart', 'deploy', 'memory', 'pipeline'];
+const only = process.argv[2] ? process.argv[2].split(',') : all;
+const unknown = only.filter((name) => !all.includes(name));
+if (unknown.length > 0) {
+  console.error(`✘ there is no benchmark ${unknown.join(', ')}\n→ choose from ${all.join(', ')}`);
+  process.exit(1);
+}
+const home = mkdtempSync(path.join(tmpdir(), 'stack-bench-'));
+const env = { ...process.env, STACK: 'bench', STACK_HOME: home, STACK_BENCH: '1', NX_TUI: 'false' };
+const run = (command, ...args) => spawnSync(command, args, { cwd: root, env, stdio: 'inherit' }).status === 0;
+const script = (name) =>
+  run(process.execPath, '-r', path.join(__dirname, 'typescript.cjs'), path.join(__dirname, `${name}.ts`));
+
+let good =
+  existsSync(path.join(__dirname, 'node_modules', 'pm2')) ||
+  run('npm', 'ci', '--prefix', 'benchmarks', '--no-audit', '--no-fund');
+try {
+  for (const name of only) {
+    console.log(`\n== ${name}`);
+    if (name === 'pipeline' || name === 'memory')
+      good = run('npx', 'nx', 'run-many', '-t', 'deploy', '--outputStyle=static') && good;
+    good = script(name) && good;
+  }
+} finally {
+  run(process.execPath, 'tools/cli/bin/stack.cjs', 'down');
+  rmSync(home, { recursive: true, force: true });
+}
+process.exit(good ? 0 : 1);

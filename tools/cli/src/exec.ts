@@ -1,0 +1,48 @@
+import * as path from 'node:path';
+import { StackError } from '@stack/model';
+import { baseEnvironment, findSupervisor, stackPaths, unitEnvironment } from '@stack/runtime';
+import { execa } from 'execa';
+
+/**
+ * `stack exec UNIT [--lease NAME] -- COMMAND`: runs a command in the unit's folder with the unit's environment; with a lease,
+ * alone. Its exit status is ours.
+ */
+export async function exec(
+  unit: string,
+  words: readonly string[],
+  options: { lease?: string },
+): Promise<void> {
+  const command = words[0] === '--' ? words.slice(1) : words;
+  const stack = stackPaths();
+  const { root, env } = unitEnvironment(stack, unit);
+  const run = async () => {
+    const result = await execa(command[0], command.slice(1), {
+      cwd: path.join(stack.workspace, root),
+      env: { PATH: baseEnvironment(stack.workspace).PATH, ...env },
+      stdio: 'inherit',
+      reject: false,
+    });
+    if (result.exitCode === undefined)
+      throw new StackError('COMMAND_FAILED', result.shortMessage ?? `${command[0]} failed`);
+    process.exitCode = result.exitCode;
+  };
+  await (options.lease ? holding(options.lease, command.join(' ').slice(0, 80), run) : run());
+}
+
+async function holding(lease: string, owner: string, work: () => Promise<void>): Promise<void> {
+  const stack = stackPaths();
+  const supervisor = await findSupervisor(stack);
+  if (!supervisor)
+    throw new StackError('NOT_RUNNING', `the stack ${stack.name} isn't running`, 'make deploy-local');
+  const { token } = await supervisor.call(
+    'lease.acquire',
+    { name: lease, owner, pid: process.pid },
+    (holder) => console.error(`… ${lease} is held by ${holder.owner} (pid ${holder.pid}): waiting`),
+  );
+  try {
+    await work();
+  } finally {
+    await supervisor.call('lease.release', { token }).catch(() => undefined);
+    supervisor.close();
+  }
+}

@@ -1,0 +1,4 @@
+import { single } from '../single';
+import noopBatch from './batch';
+
+export default single(noopBatch);
