@@ -79,7 +79,7 @@ def _reload_on_change(project: Path) -> None:
     from watchfiles import watch
 
     from stack_pipeline.dagster_server import WarmApiServer
-    from stack_pipeline.transformation.dbt import NOT_SOURCE
+    from stack_pipeline.transformation.dbt import is_source
 
     package = Path(__file__).parent
 
@@ -87,7 +87,7 @@ def _reload_on_change(project: Path) -> None:
         changed = Path(path)
         if changed.is_relative_to(package):
             return changed.suffix == ".py"
-        return changed.relative_to(project).parts[0] not in NOT_SOURCE
+        return is_source(project, changed)
 
     for changes in watch(package, project, watch_filter=matters, debounce=400):
         server = WarmApiServer.current

@@ -2,12 +2,15 @@
 
 import json
 import shutil
+import subprocess
+import sys
 
 import pytest
 from stack_pipeline.errors import UserError
 from stack_pipeline.ingestion.flights_files import find_sources
 from stack_pipeline.ingestion.load import load_flights
 from stack_pipeline.settings import Settings
+from stack_pipeline.transformation import prepare
 from stack_pipeline.transformation.dbt import prepare_manifest, published_models, run_dbt
 
 
@@ -19,6 +22,19 @@ def test_unit_tests_and_docs(settings):
     assert run_dbt(settings, ["docs", "generate", "--quiet"]).success
     catalog = json.loads((settings.dbt_target / "catalog.json").read_text())
     assert "flight_id" in catalog["nodes"]["model.flights.fct_flights"]["columns"]
+
+
+def test_docs_need_no_warehouse(settings, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("DBT_TARGET_PATH", str(tmp_path / "target"))
+    settings.warehouse.parent.mkdir()
+    holder = f"import duckdb; duckdb.connect('{settings.warehouse}').execute('create table t as select 1'); print(); input()"
+    with subprocess.Popen([sys.executable, "-uc", holder], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as writer:
+        writer.stdout.readline()
+        assert prepare.main() == 0
+        writer.kill()
+    assert "fct_flights" in (tmp_path / "target" / "static_index.html").read_text()
+    assert prepare.main() == 0
+    assert "nothing changed" in capsys.readouterr().out
 
 
 def test_every_model_is_described_and_tested(settings):

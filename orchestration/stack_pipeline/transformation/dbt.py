@@ -13,8 +13,8 @@ from typing import Any
 from stack_pipeline.errors import UserError
 from stack_pipeline.settings import Settings, quiet_telemetry
 
-NOT_SOURCE = {"target", "logs", "dbt_packages", ".user.yml", "README.md", "package.json", "job.ts"}
-"""Entries of the project's folder that dbt doesn't read (or only writes)."""
+_NOT_READ = {"target", "logs", "node_modules", "README.md", ".user.yml"}
+_READ = {".sql", ".yml", ".yaml", ".csv", ".md", ".py"}
 
 _DISTRIBUTIONS = ("dbt-core", "dbt-duckdb", "duckdb")
 
@@ -103,14 +103,16 @@ def project_fingerprint(settings: Settings) -> str:
     return digest.hexdigest()
 
 
+def is_source(project: Path, path: Path) -> bool:
+    """Whether dbt reads the file, as against what it writes or what others keep in the project's folder."""
+    return path.suffix in _READ and path.relative_to(project).parts[0] not in _NOT_READ
+
+
 def _project_files(project: Path) -> Iterable[Path]:
     for entry in project.iterdir():
-        if entry.name in NOT_SOURCE:
-            continue
-        if entry.is_dir():
-            yield from (path for path in entry.rglob("*") if path.is_file())
-        else:
-            yield entry
+        if entry.name not in _NOT_READ:
+            files = entry.rglob("*") if entry.is_dir() else [entry]
+            yield from (path for path in files if path.is_file() and is_source(project, path))
 
 
 def prepare_manifest(settings: Settings) -> Path:
