@@ -166,18 +166,26 @@ const ready = findWeed() !== undefined;
     });
 
     test('a query under way while snapshots are swapped ends on the one that it began on', async () => {
-      const begun = running.query(
-        `SELECT count(*) AS n, (${SLOW.replace('200000', '2000')}) AS s FROM fct_flights`,
-      );
-      let ended = false;
-      void begun.then(() => (ended = true));
-      const next = await publish(store, flightTables(100));
-      await inUse(next.id);
-      expect(ended).toBe(false);
-      const { status, body } = await begun;
-      expect(status).toBe(200);
-      expect([body.snapshot.id, body.rows[0]![0]]).toEqual([id, 20_000]);
-      expect(await running.rows('SELECT count(*) FROM fct_flights')).toEqual([[100]]);
+      const patient = await startDuckdbHttp(store, { QUERY_TIMEOUT_MS: '60000' });
+      const reads = async (): Promise<string | null> => (await patient.query('SELECT 1')).body.snapshot.id;
+      try {
+        await eventually('the first snapshot in use', async () => (await reads()) === id);
+        let ended = false;
+        const begun = patient.query(
+          `SELECT (SELECT count(*) FROM fct_flights) AS n, (${SLOW.replace('200000', '10000')}) AS s`,
+        );
+        void begun.then(() => (ended = true));
+        const next = await publish(store, flightTables(100));
+        await eventually('the next in use', async () => (await reads()) === next.id);
+        expect(ended).toBe(false);
+
+        const { status, body } = await begun;
+        expect(status).toBe(200);
+        expect([body.snapshot.id, body.rows[0]![0]]).toEqual([id, 20_000]);
+        expect(await patient.rows('SELECT count(*) FROM fct_flights')).toEqual([[100]]);
+      } finally {
+        await patient.stop();
+      }
     });
 
     test('a damaged publish changes nothing', async () => {
