@@ -59,6 +59,7 @@ async function main(): Promise<void> {
     ready: { type: 'http', url: `http://127.0.0.1:${ours}/` },
     log: path.join(folder, 'server.log'),
     dependsOn: [],
+    after: [],
   };
   await client.call('apply', { unit: 'server', processes: [spec] });
 

@@ -34,13 +34,16 @@ export const orchestration = defineService({
   },
   uses: [transformation],
   ready: {
-    code: grpcReady('code'),
+    code: grpcReady('code', 'DagsterApi'),
     webserver: httpReady('web', '/server_info'),
+    // Its heartbeat of before a restart counts as healthy for minutes: it has to be a new one.
     daemon: httpReady('web', '/graphql', {
       body: JSON.stringify({
-        query: '{ instance { daemonHealth { allDaemonStatuses { daemonType required healthy } } } }',
+        query:
+          '{ instance { daemonHealth { daemonStatus(daemonType: "QUEUED_RUN_COORDINATOR") { healthy lastHeartbeatTime } } } }',
       }),
       contains: '"healthy":true',
+      since: 'lastHeartbeatTime',
     }),
   },
   native: { plan: planDagster },

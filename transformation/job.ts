@@ -1,4 +1,3 @@
-import * as path from 'node:path';
 import { type PlanContext, type Value, defineJob, stack, text } from '@stack/model';
 import { warehouse } from '@stack/warehouse';
 
@@ -16,15 +15,14 @@ export const dbtEnvironment: Record<string, Value> = {
 export const transformation = defineJob({
   name: 'transformation',
   summary: 'dbt: staging, the star and the marts; parsed, with docs',
-  env: dbtEnvironment,
-  native: { run: document },
+  env: { ...dbtEnvironment, PYTHONPATH: text`${stack.workspace}/orchestration` },
+  native: { run: prepare, sources: ['../orchestration/stack_pipeline/transformation', '../uv.lock'] },
 });
 
-/** Parses the project, which finds its mistakes, and writes its docs; without the catalogue, which would open the warehouse. */
-async function document(context: PlanContext): Promise<void> {
-  context.progress('dbt docs generate');
-  await context.run(context.executable('dbt'), ['docs', 'generate', '--empty-catalog', '--static', '--no-use-colors'], {
-    cwd: path.join(context.stack.workspace, 'transformation'),
+/** Parses the project, which finds its mistakes, and writes its docs; opens no warehouse, so it needs no lease. */
+async function prepare(context: PlanContext): Promise<void> {
+  context.progress('dbt parses the project and writes its docs');
+  await context.run(context.executable('python'), ['-m', 'stack_pipeline.transformation.prepare'], {
     env: context.env,
     what: 'dbt',
   });

@@ -17,6 +17,8 @@ export const duckdbHttp = defineService({
           PORT: String(context.port('http')),
           SNAPSHOT_DIR: context.volume('snapshots'),
           API_TOKEN: context.secret('token'),
+          // One heap of malloc's for all threads: 20 MB less at rest.
+          MALLOC_ARENA_MAX: '2',
         },
       }),
   },

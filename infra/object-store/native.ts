@@ -34,11 +34,15 @@ export async function planObjectStore(context: PlanContext): Promise<ProcessPlan
     'master.volumeSizeLimitMB': 512,
     'volume.port': context.port('volume'),
     'volume.port.grpc': context.port('volumeGrpc'),
-    'volume.max': 0,
+    // Zero means what the disk holds, which leaves none for a second bucket on a full one.
+    'volume.max': 200,
     'filer.port': context.port('filer'),
     'filer.port.grpc': context.port('filerGrpc'),
     's3.port': context.port('s3'),
     's3.port.grpc': context.port('s3Grpc'),
+    // Reports usage to its makers unless told not to.
+    'master.telemetry': 'false',
+    // Fixed ports otherwise, which a second stack would find taken.
     's3.port.iceberg': 0,
     's3.port.lance': 0,
     's3.config': identities,
@@ -53,6 +57,8 @@ export async function planObjectStore(context: PlanContext): Promise<ProcessPlan
       ...Object.entries(flags).map(([name, value]) => `-${name}=${value}`),
     ],
     cwd: data,
+    // Volumes that a bucket takes at once; seven by default.
+    env: { WEED_MASTER_VOLUME_GROWTH_COPY_1: '1' },
     sources: [identities],
     // Its orderly end waits 15 s for its own streams to close. Blobs and metadata are written through before a client
     // gets its answer, so nothing is lost by ending it sooner.

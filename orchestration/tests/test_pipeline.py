@@ -63,7 +63,7 @@ def test_second_run_finds_nothing_new(pipeline):
 
 def test_changed_source_is_built_incrementally(pipeline, flights):
     pipeline.run()
-    before = dict(pipeline.query("select flight_date, min(rowid) from analytics.fct_flights group by all"))
+    before = dict(pipeline.query("select flight_date, min(rowid) from marts.fct_flights group by all"))
     file = flights / "flights.csv"
     header, *lines = file.read_text().splitlines(keepends=True)
     # a correction of the first day, one flight less on the second, a new day
@@ -80,16 +80,16 @@ def test_changed_source_is_built_incrementally(pipeline, flights):
         if event.asset_key.path[0] == "raw"
     }
     assert changed == {"flights": True, "airlines": False, "airports": False, "planes": False, "weather": False}
-    assert pipeline.query("select count(*) from analytics.fct_flights") == [(WEEK,)]
-    assert pipeline.query("select count(*) from analytics.fct_flights where flight_number = 9999") == [(1,)]
-    assert pipeline.query("select count(*) from analytics.fct_flights where flight_date = '2013-01-08'") == [(1,)]
-    after = dict(pipeline.query("select flight_date, min(rowid) from analytics.fct_flights group by all"))
+    assert pipeline.query("select count(*) from marts.fct_flights") == [(WEEK,)]
+    assert pipeline.query("select count(*) from marts.fct_flights where flight_number = 9999") == [(1,)]
+    assert pipeline.query("select count(*) from marts.fct_flights where flight_date = '2013-01-08'") == [(1,)]
+    after = dict(pipeline.query("select flight_date, min(rowid) from marts.fct_flights group by all"))
     assert sorted(day.day for day in after if before.get(day) != after[day]) == [1, 2, 8]
-    incremental = pipeline.query("select * from analytics.fct_flights order by flight_id")
+    incremental = pipeline.query("select * from marts.fct_flights order by flight_id")
     # the same sources into an empty warehouse
     pipeline.settings.warehouse.unlink()
     assert pipeline.run().success
-    assert pipeline.query("select * from analytics.fct_flights order by flight_id") == incremental
+    assert pipeline.query("select * from marts.fct_flights order by flight_id") == incremental
 
 
 def test_keeps_three_snapshots(settings, lake):
@@ -210,4 +210,4 @@ def test_unreachable_lake_is_said_clearly(s3):
 @pytest.mark.parametrize("flights", [packaged_flights()], ids=["whole-year"])
 def test_the_demo_has_every_flight(pipeline):
     assert pipeline.run().success
-    assert pipeline.query("select count(*) from analytics.fct_flights") == [(336776,)]
+    assert pipeline.query("select count(*) from marts.fct_flights") == [(336776,)]

@@ -6,6 +6,8 @@ import type { Value } from './values';
 export interface ProcessPlan {
   /** Name within the unit, e.g. `webserver`. Default: the unit has one process, called `main`. */
   readonly name?: string;
+  /** Processes of the unit that have to be ready before this one starts. Default: the one before it in the list. */
+  readonly after?: readonly string[];
   /** Executable, absolute. */
   readonly command: string;
   readonly args: readonly string[];

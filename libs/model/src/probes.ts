@@ -7,7 +7,7 @@ export type Probe =
   | HttpProbe
   | { readonly type: 'postgres'; readonly port: string }
   | { readonly type: 'redis'; readonly port: string }
-  | { readonly type: 'grpc'; readonly port: string };
+  | { readonly type: 'grpc'; readonly port: string; readonly service: string };
 
 export interface HttpProbe {
   readonly type: 'http';
@@ -17,6 +17,8 @@ export interface HttpProbe {
   readonly status?: readonly number[];
   /** Text that the body must contain. */
   readonly contains?: string;
+  /** Name of a number in the JSON answer, seconds since 1970, that must lie after the process's start: a fresh sign of life. */
+  readonly since?: string;
   /** Sent as a POST body (JSON) when given. */
   readonly body?: string;
 }
@@ -25,7 +27,7 @@ export interface HttpProbe {
 export const httpReady = (
   port: string,
   path: string,
-  options: Pick<HttpProbe, 'status' | 'contains' | 'body'> = {},
+  options: Pick<HttpProbe, 'status' | 'contains' | 'since' | 'body'> = {},
 ): HttpProbe => ({ type: 'http', port, path, ...options });
 
 /** Ready when PostgreSQL asks for authentication, rather than saying that it starts up or recovers. */
@@ -34,5 +36,5 @@ export const pgReady = (port: string): Probe => ({ type: 'postgres', port });
 /** Ready when the server answers PING, with PONG or by asking for a password; not while it loads its data. */
 export const redisReady = (port: string): Probe => ({ type: 'redis', port });
 
-/** Ready when gRPC's own health service (`grpc.health.v1.Health/Check`) answers SERVING. */
-export const grpcReady = (port: string): Probe => ({ type: 'grpc', port });
+/** Ready when gRPC's own health service (`grpc.health.v1.Health/Check`) answers SERVING for the service; '' is the server as a whole. */
+export const grpcReady = (port: string, service = ''): Probe => ({ type: 'grpc', port, service });

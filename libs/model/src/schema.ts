@@ -38,11 +38,12 @@ const probe = z.discriminatedUnion('type', [
     path: z.string().startsWith('/'),
     status: z.array(z.number().int().min(100).max(599)).optional(),
     contains: z.string().optional(),
+    since: z.string().optional(),
     body: z.string().optional(),
   }),
   z.object({ type: z.literal('postgres'), port: key }),
   z.object({ type: z.literal('redis'), port: key }),
-  z.object({ type: z.literal('grpc'), port: key }),
+  z.object({ type: z.literal('grpc'), port: key, service: z.string() }),
 ]);
 
 const port = z.strictObject({

@@ -28,7 +28,7 @@ export class SupervisorClient {
     { resolve(value: unknown): void; reject(error: Error): void; waiting?(holder: LeaseHolder): void }
   >();
 
-  private constructor(private readonly socket: net.Socket) {
+  private constructor(readonly socket: net.Socket) {
     const lines = readline.createInterface({ input: socket });
     lines.on('line', (line) => this.receive(JSON.parse(line) as Reply));
     // The interface passes its input's errors on; all that matters of them is that the connection is gone.

@@ -7,10 +7,11 @@ import type { ResolvedProbe } from './protocol';
 
 const TIMEOUT = 2_000;
 
-export function probe(target: ResolvedProbe, timeout = TIMEOUT): Promise<void> {
+/** @param startedAt when the process that is asked was started, milliseconds since 1970 */
+export function probe(target: ResolvedProbe, startedAt = 0, timeout = TIMEOUT): Promise<void> {
   switch (target.type) {
     case 'http':
-      return probeHttp(target, timeout);
+      return probeHttp(target, startedAt, timeout);
     case 'postgres':
       return converse(target, timeout, POSTGRES_HELLO, postgresAnswer);
     case 'redis':
@@ -20,7 +21,11 @@ export function probe(target: ResolvedProbe, timeout = TIMEOUT): Promise<void> {
   }
 }
 
-function probeHttp(target: Extract<ResolvedProbe, { type: 'http' }>, timeout: number): Promise<void> {
+function probeHttp(
+  target: Extract<ResolvedProbe, { type: 'http' }>,
+  startedAt: number,
+  timeout: number,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     const request = http.request(
       target.url,
@@ -43,6 +48,8 @@ function probeHttp(target: Extract<ResolvedProbe, { type: 'http' }>, timeout: nu
           if (!good) reject(new Error(`${target.url} answers ${status}`));
           else if (target.contains !== undefined && !body.includes(target.contains))
             reject(new Error(`${target.url} answers ${status} without ${JSON.stringify(target.contains)}`));
+          else if (target.since !== undefined && !(numberIn(body, target.since) * 1_000 > startedAt))
+            reject(new Error(`${target.url}: ${target.since} is from before its start`));
           else resolve();
         });
       },
@@ -56,6 +63,10 @@ function probeHttp(target: Extract<ResolvedProbe, { type: 'http' }>, timeout: nu
     request.end(target.body);
   });
 }
+
+/** The number with that name in JSON, wherever it stands; NaN when there is none. */
+const numberIn = (json: string, name: string): number =>
+  Number(new RegExp(`"${name}"\\s*:\\s*([0-9.]+)`).exec(json)?.[1] ?? Number.NaN);
 
 /** Sends `hello` and gives what comes back to `read`, which returns true (ready), false (more to come) or throws. */
 function converse(
@@ -123,7 +134,10 @@ function redisAnswer(answer: Buffer): boolean {
 }
 
 /** `grpc.health.v1.Health/Check` over HTTP/2: SERVING is field 1, value 1 of the answer. */
-async function probeGrpc({ host, port }: { host: string; port: number }, timeout: number): Promise<void> {
+async function probeGrpc(
+  { host, port, service }: { host: string; port: number; service: string },
+  timeout: number,
+): Promise<void> {
   const http2 = await import('node:http2');
   return new Promise((resolve, reject) => {
     const session = http2.connect(`http://${host}:${port}`);
@@ -157,6 +171,11 @@ async function probeGrpc({ host, port }: { host: string; port: number }, timeout
       else if (body[5] !== 0x08 || body[6] !== 1) end(new Error(`${host}:${port} is not serving yet`));
       else end();
     });
-    stream.end(Buffer.alloc(5));
+    // HealthCheckRequest: field 1, the service's name; before it the frame's flag and length.
+    const name = Buffer.from(service);
+    const message = name.length > 0 ? Buffer.concat([Buffer.from([0x0a, name.length]), name]) : name;
+    const frame = Buffer.alloc(5);
+    frame.writeUInt32BE(message.length, 1);
+    stream.end(Buffer.concat([frame, message]));
   });
 }

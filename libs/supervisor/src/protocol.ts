@@ -8,14 +8,19 @@ export type ResolvedProbe =
       readonly url: string;
       readonly status?: readonly number[];
       readonly contains?: string;
+      /** Name of a number in the answer, seconds since 1970, that must lie after the process's start. */
+      readonly since?: string;
       readonly body?: string;
     }
-  | { readonly type: 'postgres' | 'redis' | 'grpc'; readonly host: string; readonly port: number };
+  | { readonly type: 'postgres' | 'redis'; readonly host: string; readonly port: number }
+  | { readonly type: 'grpc'; readonly host: string; readonly port: number; readonly service: string };
 
 export interface ProcessSpec {
   /** `<unit>/<process>`. */
   readonly id: string;
   readonly unit: string;
+  /** Ids of the unit's processes that have to be ready before this one starts. */
+  readonly after: readonly string[];
   /** Of everything that makes it what it is; a different one means restart. */
   readonly hash: string;
   readonly command: string;

@@ -100,7 +100,7 @@ export class Supervised {
         throw this.failure(`died ${CRASHES} times in a row (${this.lastExit})`);
       }
       if (Date.now() > deadline) {
-        const reason = await probe(this.spec.ready).then(
+        const reason = await this.ask().then(
           () => '',
           (error: Error) => error.message,
         );
@@ -136,10 +136,14 @@ export class Supervised {
     this.changed();
   }
 
+  private ask(): Promise<void> {
+    return probe(this.spec.ready, this.startedAt);
+  }
+
   /** What it answers now. */
   async health(): Promise<{ health: 'healthy' | 'unhealthy'; reason?: string }> {
     if (!this.pid) return { health: 'unhealthy', reason: this.lastExit || this.state };
-    return probe(this.spec.ready).then(
+    return this.ask().then(
       () => ({ health: 'healthy' as const }),
       (error: Error) => ({ health: 'unhealthy' as const, reason: error.message }),
     );
@@ -218,7 +222,7 @@ export class Supervised {
   private async awaitReady(turn: number): Promise<void> {
     for (let pause = 10; this.turn === turn && this.pid; pause = Math.min(pause * 1.3, 250)) {
       try {
-        await probe(this.spec.ready);
+        await this.ask();
         if (this.turn !== turn || this.state !== 'starting') return;
         this.state = 'healthy';
         this.changed();

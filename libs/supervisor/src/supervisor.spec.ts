@@ -88,6 +88,7 @@ async function spec(
     ready: { type: 'http', url: `http://127.0.0.1:${port}/` },
     log: path.join(folder, `${unit}.log`),
     dependsOn: [],
+    after: [],
     ...changes,
   };
 }

@@ -49,7 +49,7 @@ export class Supervisor {
     }, 15_000);
   }
 
-  /** Makes the unit's processes these, in this order, each ready before the next starts. */
+  /** Makes the unit's processes these; each starts when those that it comes after are ready. */
   apply(unit: string, specs: readonly ProcessSpec[]): Promise<ApplyResult> {
     return this.inTurn(unit, async () => {
       const wanted = new Set(specs.map((spec) => spec.id));
@@ -66,30 +66,26 @@ export class Supervisor {
       });
       // Later processes of a unit use earlier ones: they stop first.
       for (const spec of [...changed].reverse()) await this.processes.get(spec.id)?.stop();
-      const started: string[] = [];
-      const unchanged: string[] = [];
+      const ready = new Map<string, Promise<void>>();
       for (const spec of specs) {
-        if (changed.includes(spec)) {
-          await this.supervise(spec).begin();
-          started.push(spec.id);
-        } else {
-          await this.settled(spec.id);
-          unchanged.push(spec.id);
-        }
+        const before = Promise.all(spec.after.map((id) => ready.get(id)));
+        ready.set(
+          spec.id,
+          before.then(() => (changed.includes(spec) ? this.supervise(spec).begin() : this.settled(spec.id))),
+        );
       }
+      await allDone([...ready.values()]);
+      const started = changed.map((spec) => spec.id);
+      const unchanged = specs.map((spec) => spec.id).filter((id) => !started.includes(id));
       this.save();
       return { started, unchanged, stopped };
     });
   }
 
   restart(unit: string): Promise<ApplyResult> {
-    return this.inTurn(unit, async () => {
-      const all = this.of(unit);
-      if (all.length === 0) throw unknownUnit(unit);
-      for (const one of [...all].reverse()) await one.stop();
-      for (const one of all) await one.begin();
-      return { started: all.map((one) => one.spec.id), unchanged: [], stopped: [] };
-    });
+    const specs = this.of(unit).map((one) => one.spec);
+    if (specs.length === 0) throw unknownUnit(unit);
+    return this.stop(unit).then(() => this.apply(unit, specs));
   }
 
   stop(unit: string): Promise<{ stopped: string[] }> {
@@ -208,3 +204,9 @@ const unknownUnit = (unit: string) =>
     message: `${unit} has no process here`,
     remedy: `deploy it: npx nx deploy ${unit}`,
   });
+
+/** Waits for all of them, also when one fails; then throws the first failure. */
+async function allDone(work: readonly Promise<void>[]): Promise<void> {
+  const failed = (await Promise.allSettled(work)).find((one) => one.status === 'rejected');
+  if (failed) throw failed.reason;
+}

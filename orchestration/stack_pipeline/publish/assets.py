@@ -6,6 +6,9 @@ from stack_pipeline.resources.dagster import LakeResource, WarehouseLease, faili
 from stack_pipeline.settings import Settings
 from stack_pipeline.transformation.dbt import prepare_manifest, published_models
 
+SNAPSHOT_TAG = "stack/snapshot"
+"""Of a run that published: the snapshot's id, which readers name once they serve it."""
+
 
 def define_snapshot(settings: Settings, models: AssetsDefinition) -> AssetsDefinition:
     """The asset `published_snapshot`, downstream of the models tagged `publish`."""
@@ -27,6 +30,7 @@ def define_snapshot(settings: Settings, models: AssetsDefinition) -> AssetsDefin
                 settings.warehouse, published_models(prepare_manifest(settings)), lake.open(), context.run_id
             )
             freshness.published(settings, context.run_id, published.id)
+        context.instance.add_run_tags(context.run_id, {SNAPSHOT_TAG: published.id})
         return MaterializeResult(
             metadata={
                 "snapshot": published.id,

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import * as path from 'node:path';
 import { StackError } from '@stack/model';
 import { baseEnvironment, findSupervisor, stackPaths, unitEnvironment } from '@stack/runtime';
@@ -15,11 +16,12 @@ export async function exec(
   const command = words[0] === '--' ? words.slice(1) : words;
   const stack = stackPaths();
   const { root, env } = unitEnvironment(stack, unit);
-  const run = async () => {
+  const run = async (...shared: Socket[]) => {
     const result = await execa(command[0], command.slice(1), {
       cwd: path.join(stack.workspace, root),
       env: { PATH: baseEnvironment(stack.workspace).PATH, ...env },
-      stdio: 'inherit',
+      // The child has the lease's connection too: were we killed, the lease would last as long as the command.
+      stdio: ['inherit', 'inherit', 'inherit', ...shared],
       reject: false,
     });
     if (result.exitCode === undefined)
@@ -29,7 +31,11 @@ export async function exec(
   await (options.lease ? holding(options.lease, command.join(' ').slice(0, 80), run) : run());
 }
 
-async function holding(lease: string, owner: string, work: () => Promise<void>): Promise<void> {
+async function holding(
+  lease: string,
+  owner: string,
+  work: (connection: Socket) => Promise<void>,
+): Promise<void> {
   const stack = stackPaths();
   const supervisor = await findSupervisor(stack);
   if (!supervisor)
@@ -40,7 +46,7 @@ async function holding(lease: string, owner: string, work: () => Promise<void>):
     (holder) => console.error(`… ${lease} is held by ${holder.owner} (pid ${holder.pid}): waiting`),
   );
   try {
-    await work();
+    await work(supervisor.socket);
   } finally {
     await supervisor.call('lease.release', { token }).catch(() => undefined);
     supervisor.close();

@@ -1,5 +1,6 @@
 import { StackError } from '@stack/model';
 import { readEntry, stackPaths } from '@stack/runtime';
+import { readersServe } from './readers';
 import { Dagster, type Run } from './dagster';
 
 export interface PipelineOptions {
@@ -38,10 +39,13 @@ export async function runPipeline(options: PipelineOptions): Promise<void> {
       await dagster.failures(id),
     );
   }
-  const nothingNew = run.tags.some(({ key, value }) => key === 'stack/outcome' && value === 'nothing new');
+  const tag = (name: string) => run.tags.find(({ key }) => key === `stack/${name}`)?.value;
+  const nothingNew = tag('outcome') === 'nothing new';
   console.log(
     `✔ pipeline: ${nothingNew ? 'nothing new since the last publish' : 'published'} (${seconds} s)`,
   );
+  const snapshot = tag('snapshot');
+  if (snapshot) await readersServe(stack, snapshot);
 }
 
 /** Prints each step as it ends, and at least every two seconds what goes on; returns the ended run. */

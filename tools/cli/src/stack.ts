@@ -15,8 +15,7 @@ const program = new Command('stack')
     'Brings a stack up, looks at it, runs its pipeline, takes it down. STACK=<name> chooses the stack (default: local).',
   )
   .option('--verbose', 'show stack traces')
-  .showHelpAfterError('(stack --help shows what there is)')
-  .enablePositionalOptions();
+  .showHelpAfterError('(stack --help shows what there is)');
 
 program
   .command('up')
@@ -56,7 +55,6 @@ program
   .argument('<unit>')
   .argument('<command...>')
   .option('--lease <name>', 'hold this lease meanwhile (`warehouse`, for whatever writes it)')
-  .passThroughOptions()
   .action(exec);
 
 async function main(): Promise<void> {

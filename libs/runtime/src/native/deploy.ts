@@ -77,7 +77,11 @@ async function deployService(
 ): Promise<Deployed> {
   await settlePorts(session, unit, say);
   const plans = await unit.native.plan(context);
-  const specs = [plans].flat().map((plan) => processSpec(session, unit, context.env, plan as ProcessPlan));
+  const list = [plans].flat() as ProcessPlan[];
+  const specs = list.map((plan, i) => {
+    const after = plan.after ?? list.slice(Math.max(0, i - 1), i).map(nameOf);
+    return processSpec(session, unit, context.env, { ...plan, after });
+  });
   const { started, stopped } = await session.supervisor.call('apply', { unit: unit.name, processes: specs });
   const changedRegistry = await register(
     session,
@@ -135,6 +139,8 @@ async function settlePorts({ ports, supervisor }: Session, unit: Service, say: S
   }
 }
 
+const nameOf = (plan: ProcessPlan): string => plan.name ?? 'main';
+
 function processSpec(
   session: Session,
   unit: Service,
@@ -142,7 +148,7 @@ function processSpec(
   plan: ProcessPlan,
 ): ProcessSpec {
   const { stack } = session;
-  const name = plan.name ?? 'main';
+  const name = nameOf(plan);
   const own = { ...env, ...plan.env };
   const probe = isProbe(unit.ready) ? unit.ready : unit.ready[plan.probe ?? name];
   if (!probe)
@@ -154,6 +160,7 @@ function processSpec(
   const spec: Omit<ProcessSpec, 'hash' | 'env'> = {
     id: `${unit.name}/${name}`,
     unit: unit.name,
+    after: (plan.after ?? []).map((other) => `${unit.name}/${other}`),
     command: plan.command,
     args: plan.args,
     cwd: plan.cwd ?? stack.dir,
@@ -177,9 +184,10 @@ function processSpec(
 
 function resolveProbe({ ports }: Session, unit: Service, probe: Probe): ResolvedProbe {
   const port = ports.number(unit.name, probe.port, unit.ports[probe.port].number);
+  if (probe.type === 'grpc') return { type: 'grpc', host: HOST, port, service: probe.service };
   if (probe.type !== 'http') return { type: probe.type, host: HOST, port };
-  const { status, contains, body } = probe;
-  return { type: 'http', url: `http://${HOST}:${port}${probe.path}`, status, contains, body };
+  const { status, contains, since, body } = probe;
+  return { type: 'http', url: `http://${HOST}:${port}${probe.path}`, status, contains, since, body };
 }
 
 /** Writes the unit's registry entry and lets the collectors know when it differs; true when it does. */

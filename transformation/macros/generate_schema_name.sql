@@ -1,0 +1,4 @@
+{# Schemas are named as they are (staging, marts), not prefixed with the target's: a warehouse belongs to one environment. #}
+{% macro generate_schema_name(custom_schema_name, node) -%}
+  {{ target.schema if custom_schema_name is none else custom_schema_name | trim }}
+{%- endmacro %}
