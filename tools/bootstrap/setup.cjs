@@ -59,7 +59,7 @@ function digest(files) {
 function readStamp() {
   try {
     return JSON.parse(fs.readFileSync(STAMP, 'utf8'));
-  } catch (error) {
+  } catch {
     return {};
   }
 }

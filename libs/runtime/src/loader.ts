@@ -8,9 +8,12 @@ import { type UnitFolder, findUnits } from './units';
 
 let registered = false;
 
-/** Lets `require` read TypeScript, as CommonJS. Jest brings its own transformer. */
+/** Jest brings a transformer of its own. (Its environment variables won't do: a command that a spec starts has them too.) */
+const underJest = 'expect' in globalThis;
+
+/** Lets `require` read TypeScript, as CommonJS. */
 function registerTypeScript(): void {
-  if (registered || process.env.JEST_WORKER_ID !== undefined) return;
+  if (registered || underJest) return;
   registered = true;
   // eslint-disable-next-line @typescript-eslint/no-require-imports -- heavy, and not wanted under Jest
   const { register } = require('@swc-node/register/register') as { register(options: object): void };

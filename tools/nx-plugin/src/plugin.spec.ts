@@ -78,3 +78,24 @@ describe('the task graph of deploy', () => {
     });
   });
 });
+
+describe('affected', () => {
+  const affectedBy = (file: string) =>
+    execFileSync('npx', ['nx', 'show', 'projects', '--affected', '--withTarget', 'test', `--files=${file}`], {
+      cwd: workspace,
+      env: { ...process.env, NX_DAEMON: 'false', NODE_OPTIONS: '' },
+      encoding: 'utf8',
+    })
+      .split('\n')
+      .filter(Boolean)
+      .sort();
+
+  it('is the unit, what depends on it, and the collectors', () => {
+    expect(affectedBy('docker/redis/service.ts')).toEqual(['redis', 'traefik']);
+    expect(affectedBy('docker/postgres/service.ts')).toEqual(['orchestration', 'postgres', 'traefik']);
+  });
+
+  it('is the program alone when its code changes', () => {
+    expect(affectedBy('apps/duckdb-http/src/main.ts')).toEqual(['duckdb-http']);
+  });
+});

@@ -3,9 +3,8 @@ import * as http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import * as path from 'node:path';
 import { StackError } from '@stack/model';
+import { findWorkspace, openSession } from '@stack/runtime';
 import { TestStack, eventually } from '@stack/testing';
-import { findWorkspace } from '../stack';
-import { openSession } from './session';
 
 /** The definition of an HTTP server that does what its environment says. */
 const definition = (name: string, extra = '') => `
