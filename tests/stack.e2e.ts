@@ -198,20 +198,19 @@ describe('faults', () => {
     expect(await query('select count(*) from fct_flights')).toEqual([[336_776]]);
   });
 
-  it('any service that is killed is back and healthy within five seconds', async () => {
+  it('any process that is killed is back and healthy (target: within five seconds), and nothing is lost', async () => {
     for (const { name, pids: victims } of await running()) {
-      for (const pid of victims) process.kill(pid, 'SIGKILL');
-      const started = Date.now();
-      await eventually(async () => {
-        const unit = (await status()).find((one) => one.name === name);
-        expect([name, unit?.health, unit?.pids.some((pid) => victims.includes(pid))]).toEqual([
-          name,
-          'healthy',
-          false,
-        ]);
-      }, 30_000);
-      const seconds = (Date.now() - started) / 1_000;
-      console.log(`${name} killed: healthy again after ${seconds.toFixed(1)} s`);
+      for (const victim of victims) {
+        process.kill(victim, 'SIGKILL');
+        const started = Date.now();
+        await eventually(async () => {
+          const unit = (await status()).find((one) => one.name === name);
+          expect([name, unit?.health, unit?.pids.includes(victim)]).toEqual([name, 'healthy', false]);
+        }, 30_000);
+        console.log(
+          `${name} (pid ${victim}) killed: healthy again after ${((Date.now() - started) / 1_000).toFixed(1)} s`,
+        );
+      }
     }
     expect(await query('select count(*) from fct_flights')).toEqual([[336_776]]);
   });
