@@ -1,7 +1,14 @@
 import { watch } from 'node:fs';
 import * as path from 'node:path';
 import type { ExecutorContext } from '@nx/devkit';
-import { deployUnit, findSupervisor, followLogs, openSession, stackPaths, stackStatus } from '@stack/runtime';
+import {
+  type StackPaths,
+  deployUnit,
+  followLogs,
+  openSession,
+  stackPaths,
+  stackStatus,
+} from '@stack/runtime';
 
 /** Milliseconds of quiet after a change before the unit is restarted: editors save in several steps. */
 const QUIET = 200;
@@ -32,24 +39,30 @@ export default async function* serve(
   if (unit?.url) say(unit.url);
   yield { success: true };
 
-  const restart = async () => {
-    if (context.projectsConfigurations.projects[project].targets?.build?.executor === '@nx/esbuild:esbuild')
-      await (
-        await import('execa')
-      ).execa('npx', ['nx', 'build', project], { cwd: context.root, stdio: 'inherit' });
-    // A change of the definition itself is read by a new process; what the program is made of by a restart.
-    const supervisor = await findSupervisor(stack);
-    await supervisor?.call('restart', { unit: project });
-    supervisor?.close();
-    say('restarted');
+  /** A deploy of its own, in a new process: it builds the program, reads the definition anew, and restarts what has changed. */
+  const redeploy = async () => {
+    const { execa } = await import('execa');
+    const before = await processes(stack, project);
+    const result = await execa('npx', ['nx', 'run', `${project}:deploy`], {
+      cwd: context.root,
+      all: true,
+      reject: false,
+    });
+    if (result.failed) say(`✘ not restarted\n${result.all}`);
+    else say(before === (await processes(stack, project)) ? 'nothing has changed' : '✔ restarted');
   };
   let timer: NodeJS.Timeout | undefined;
   if (options.watch) {
     watch(root, { recursive: true }, (_event, file) => {
       if (!file || /(^|[/\\])(node_modules|dist|site|__pycache__|\.\w+)([/\\]|$)|\.pyc$/.test(file)) return;
       clearTimeout(timer);
-      timer = setTimeout(() => void restart().catch((error: Error) => say(`✘ ${String(error)}`)), QUIET);
+      timer = setTimeout(() => void redeploy(), QUIET);
     });
   }
   await followLogs(unit?.logs ?? [], { follow: true, lines: 20 });
+}
+
+/** The processes that run the unit, as text. */
+async function processes(stack: StackPaths, name: string): Promise<string> {
+  return String((await stackStatus(stack)).units.find((unit) => unit.name === name)?.pids);
 }
