@@ -3,8 +3,8 @@ import { cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, tru
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
 import { type UnitStatus, findWorkspace, stackPaths } from '@stack/runtime';
-import { eventually } from '@stack/testing';
-import { type Browser, chromium } from 'playwright-core';
+import { eventually, launchBrowser } from '@stack/testing';
+import type { Browser } from 'playwright-core';
 
 /** One stack, in a folder and with ports of its own, as a user meets it: each test goes on where the one before has ended. */
 
@@ -152,24 +152,7 @@ describe('make deploy-local', () => {
 describe('the Evidence site', () => {
   let browser: Browser;
   beforeAll(async () => {
-    browser = await chromium.launch({
-      executablePath:
-        process.env.CHROMIUM ??
-        [
-          '/usr/bin/chromium',
-          '/usr/bin/google-chrome',
-          '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
-        ].find((file) => existsSync(file)),
-      args: [
-        '--no-sandbox',
-        '--disable-gpu',
-        '--disable-quic',
-        '--no-first-run',
-        '--disable-background-networking',
-        '--disable-component-update',
-        '--disable-sync',
-      ],
-    });
+    browser = await launchBrowser();
   });
   afterAll(() => browser?.close());
 

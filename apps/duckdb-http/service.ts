@@ -7,7 +7,7 @@ export const duckdbHttp = defineService({
   ports: { http: { number: 4200, protocol: 'http' } },
   secrets: { token: generated() },
   volumes: { snapshots: '/snapshots' },
-  env: { ...lakeReader, ALLOWED_HOSTS: 'duckdb-http.localhost' },
+  env: lakeReader,
   ready: httpReady('http', '/health'),
   native: {
     plan: async (context) =>

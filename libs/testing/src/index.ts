@@ -1,2 +1,3 @@
+export { findBrowser, launchBrowser } from './browser';
 export { TestStack } from './test-stack';
 export { eventually } from './wait';
