@@ -1,0 +1,80 @@
+import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import * as path from 'node:path';
+import { StackError } from '@stack/model';
+import { digest, writeIfChanged } from '../files';
+import { type StackPaths, makeStackDir, stackPaths } from '../stack';
+import { findExecutable } from './executables';
+import { Ports, portBlock } from './ports';
+import { ensureSecret, readSecret } from './secrets';
+
+let home: string;
+let stack: StackPaths;
+beforeEach(() => {
+  home = mkdtempSync(path.join(tmpdir(), 'state-'));
+  stack = stackPaths(home, { STACK: 'acme', STACK_HOME: home });
+  makeStackDir(stack);
+});
+afterEach(() => rmSync(home, { recursive: true }));
+
+describe('a secret', () => {
+  const spec = { generated: true, bytes: 24 } as const;
+
+  it('is made once, whoever asks, and only its owner can read it', () => {
+    const first = readSecret(stack, 'shop', 'token', spec);
+    expect(first).toMatch(/^[\w-]{32}$/);
+    expect(readSecret(stack, 'shop', 'token', spec)).toBe(first);
+    expect(statSync(ensureSecret(stack, 'shop', 'token', spec)).mode & 0o777).toBe(0o600);
+    expect(readdirSync(path.join(stack.secrets, 'shop'))).toEqual(['token']);
+    expect(readSecret(stack, 'other', 'token', spec)).not.toBe(first);
+  });
+});
+
+describe('ports', () => {
+  it('of a stack with a name lie in a hundred of its own, below those of outgoing connections', () => {
+    for (const name of ['acme', 'client-a', 'x', 'a-very-long-name']) {
+      expect(portBlock(name)).toBeGreaterThanOrEqual(10_000);
+      expect(portBlock(name) + 99).toBeLessThan(32_768);
+    }
+    const ports = new Ports(stack, {});
+    const numbers = ['a', 'b', 'c'].map((unit) => ports.number(unit, 'http', 80));
+    expect(new Set(numbers).size).toBe(3);
+    expect(new Ports(stack, {}).number('b', 'http', 80)).toBe(numbers[1]);
+  });
+
+  it('that a user fixes are taken as they are, and nonsense is refused', () => {
+    expect(new Ports(stack, { PORT_DUCKDB_HTTP_WEB: '4321' }).number('duckdb-http', 'web', 80)).toBe(4321);
+    expect(() => new Ports(stack, { PORT_A_WEB: 'abc' }).number('a', 'web', 80)).toThrow(
+      'PORT_A_WEB=abc is no port',
+    );
+  });
+});
+
+describe('a stack', () => {
+  it.each(['Bad', '-x', 'a/b', 'a b', 'x'.repeat(31)])('is not called %s', (STACK) => {
+    expect(() => stackPaths(home, { STACK })).toThrow(StackError);
+  });
+});
+
+describe('a digest', () => {
+  it('follows content, not time, and what a build leaves is no part of it', () => {
+    const file = path.join(home, 'code.py');
+    writeFileSync(file, 'one');
+    const before = digest([home]);
+    writeFileSync(file, 'one');
+    writeIfChanged(path.join(home, '__pycache__', 'code.pyc'), 'x');
+    expect(digest([home])).toBe(before);
+    writeFileSync(file, 'two');
+    expect(digest([home])).not.toBe(before);
+  });
+});
+
+describe('a program', () => {
+  it("is found in the project's own environment first", () => {
+    const own = path.join(home, '.venv', 'bin', 'git');
+    writeIfChanged(own, '#!/bin/sh');
+    chmodSync(own, 0o755);
+    expect(findExecutable(home, 'git')).toBe(own);
+    expect(() => findExecutable(home, 'no-such-program')).toThrow("no-such-program isn't installed");
+  });
+});
