@@ -5,9 +5,12 @@
  */
 const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
+const { availableParallelism } = require('node:os');
 const path = require('node:path');
 
 const ROOT = path.resolve(__dirname, '..', '..');
+/** Specs start real servers: no more at once than the machine has processors. */
+const CORES = `--parallel=${availableParallelism()}`;
 const RESULTS = path.join(ROOT, 'test-results');
 
 /** Runs Nx; true when everything went well. */
@@ -57,7 +60,7 @@ function main() {
   const steps = [
     [
       'lint, types and specs',
-      () => nx('run-many', '-t', 'lint', 'typecheck', 'build', 'test', '--outputStyle=static'),
+      () => nx('run-many', '-t', 'lint', 'typecheck', 'build', 'test', CORES, '--outputStyle=static'),
     ],
     ['end to end', () => nx('run', 'tests:e2e', '--outputStyle=static')],
   ];
