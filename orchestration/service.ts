@@ -64,6 +64,8 @@ async function planDagster(context: PlanContext): Promise<ProcessPlan[]> {
     path.join(home, 'dagster.yaml'),
     await read(path.join(folder, 'dagster.yaml')),
   );
+  // Else a form to sign up for news lies over the first page.
+  context.write(path.join(home, '.nux', 'nux.yaml'), 'seen: 1\n');
   const workspace = path.join(folder, 'workspace.yaml');
   const env = { DAGSTER_HOME: home, DAGSTER_CODE_PORT: String(context.port('code')) };
   const common = {

@@ -69,7 +69,7 @@ async function one(
     lines.push(message);
     console.log(line(project, message));
   };
-  let doing = 'at work';
+  let doing = 'not ready yet';
   const ticking = setInterval(() => console.log(line(project, `… ${doing} (${seconds()})`)), PATIENCE);
   try {
     const closing = await work(
