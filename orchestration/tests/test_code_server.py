@@ -34,7 +34,7 @@ def is_serving(port):
         return answer.status == health_pb2.HealthCheckResponse.SERVING
 
 
-def wait_until(condition, seconds=30):
+def wait_until(condition, seconds=120):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
