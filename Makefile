@@ -27,7 +27,7 @@ status: setup ## Health, address and memory of every unit (JSON=1: as JSON)
 secret: setup ## Print one secret: make -s secret s=duckdb-http k=token
 	@$(STACK_CLI) secret $(or $(s),$(error which service? make secret s=NAME k=KEY)) $(or $(k),$(error which key? make secret s=NAME k=KEY))
 
-logs: setup ## Follow a service's log: make logs s=dagster (without s: everybody's)
+logs: setup ## Follow a service's log: make logs s=orchestration (without s: everybody's)
 	@$(STACK_CLI) logs $(s)
 
 down: setup ## Stop everything; the data stays

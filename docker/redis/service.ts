@@ -22,7 +22,7 @@ async function planRedis(context: PlanContext): Promise<ProcessPlan> {
       'bind 127.0.0.1',
       `port ${context.port('redis')}`,
       `requirepass ${context.secret('password')}`,
-      `dir ${data}`,
+      `dir "${data}"`,
       'appendonly yes',
       'maxmemory 256mb',
       'maxmemory-policy volatile-lru',

@@ -9,7 +9,7 @@ export async function up(options: { pipeline: boolean }): Promise<void> {
   const stack = stackPaths();
   const started = Date.now();
   const before = await fingerprint();
-  const deploy = await execa('npx', ['nx', 'run-many', '-t', 'deploy'], {
+  const deploy = await execa('npx', ['nx', 'run-many', '-t', 'deploy', '--outputStyle=stream'], {
     cwd: stack.workspace,
     stdio: 'inherit',
     reject: false,
