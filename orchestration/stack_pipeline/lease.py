@@ -143,7 +143,7 @@ def socket_path(path: str | None = None) -> str:
     if not path:
         raise UserError(
             "STACK_SOCKET isn't set, so the warehouse can't be leased.",
-            "Start the command through the stack: `stack lease warehouse -- <command>`.",
+            "Start the command through the stack: `npx stack exec transformation --lease warehouse -- <command>`.",
         )
     return path
 

@@ -81,7 +81,7 @@ def test_without_supervisor_says_what_to_do(tmp_path, monkeypatch):
 
 def test_without_stack_says_what_to_do(monkeypatch):
     monkeypatch.delenv("STACK_SOCKET", raising=False)
-    with pytest.raises(UserError, match="stack lease"), lease.hold("warehouse", "test"):
+    with pytest.raises(UserError, match="stack exec"), lease.hold("warehouse", "test"):
         pass
 
 
