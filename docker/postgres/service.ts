@@ -5,7 +5,8 @@ export const postgres = defineService({
   name: 'postgres',
   summary: 'PostgreSQL: what Dagster and other services remember',
   ports: { sql: { number: 5432, protocol: 'postgresql', user: 'postgres', password: 'password' } },
-  secrets: { password: generated() },
+  // `reader` may read the published marts and nothing else; the pipeline makes the role.
+  secrets: { password: generated(), reader: generated() },
   volumes: { data: '/var/lib/postgresql' },
   ready: pgReady('sql'),
   native: { plan: planPostgres },

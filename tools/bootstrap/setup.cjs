@@ -15,7 +15,11 @@ const NODE = [20, 19];
 const PYTHON = [3, 11];
 const UV_VERSION = '>=0.8';
 
+/** Steps under way, which end when another one fails. */
+const children = [];
+
 function fail(message, remedy) {
+  children.forEach((child) => child.kill());
   process.stderr.write('✘ ' + message + '\n' + (remedy ? '→ ' + remedy + '\n' : ''));
   process.exit(1);
 }
@@ -70,6 +74,9 @@ function writeStamp(stamp) {
   fs.renameSync(STAMP + '.tmp', STAMP);
 }
 
+const UNTRUSTED =
+  /SELF_SIGNED_CERT|UNABLE_TO_(GET_ISSUER|VERIFY)|CERT_HAS_EXPIRED|CERTIFICATE_VERIFY_FAILED|certificate verify failed|invalid peer certificate|UnknownIssuer/i;
+
 const OFFLINE =
   /ENOTFOUND|ECONNREFUSED|ETIMEDOUT|EAI_AGAIN|ENETUNREACH|ECONNRESET|dns error|Failed to fetch|error sending request|Could not connect|Temporary failure in name resolution|NewConnectionError/i;
 
@@ -88,6 +95,7 @@ function step(what, command, args, env) {
       env: Object.assign({}, process.env, env),
       stdio: ['ignore', out, out],
     });
+    children.push(child);
     const end = (problem) => {
       clearInterval(ticking);
       fs.closeSync(out);
@@ -97,10 +105,18 @@ function step(what, command, args, env) {
         return;
       }
       const text = fs.readFileSync(log, 'utf8');
+      if (UNTRUSTED.test(text))
+        fail(
+          what +
+            " failed: the package registry's certificate isn't trusted (a proxy that reads along, maybe)",
+          'give its certificate: NODE_EXTRA_CA_CERTS=<file.pem> SSL_CERT_FILE=<file.pem>; all of it is in ' +
+            path.relative(ROOT, log),
+        );
       if (OFFLINE.test(text))
         fail(
           what + " failed: the package registry can't be reached",
-          'check the network (or the proxy variables), then run the same command again',
+          'check the network (or the proxy variables), then run the same command again; all of it is in ' +
+            path.relative(ROOT, log),
         );
       process.stderr.write(
         text

@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import {
   chmodSync,
   cpSync,
@@ -55,6 +55,10 @@ function make(target: string, env: Record<string, string> = {}): { status: numbe
   };
 }
 
+/** The file that is npm. */
+const npm = (): string =>
+  spawnSync('sh', ['-c', 'readlink -f "$(command -v npm)"'], { encoding: 'utf8' }).stdout.trim();
+
 const python = (version: string) => `case "$1" in -c) echo "${version} $0";; *) exit 1;; esac`;
 
 describe('make on a machine that lacks something says in one line what, and how to mend it', () => {
@@ -102,10 +106,7 @@ describe('make on a machine that lacks something says in one line what, and how 
   it('no network', () => {
     provide('node', `exec '${process.execPath}' "$@"`);
     provide('python3', python('3.11'));
-    provide(
-      'npm',
-      `exec '${process.execPath}' '${spawnSync('sh', ['-c', 'readlink -f "$(command -v npm)"'], { encoding: 'utf8' }).stdout.trim()}' "$@"`,
-    );
+    provide('npm', `exec '${process.execPath}' '${npm()}' "$@"`);
     provide('uv', 'case "$1" in --version) echo uv 1;; *) sleep 600;; esac');
     provide('sleep');
     const { status, lines } = make('setup', {
@@ -119,6 +120,45 @@ describe('make on a machine that lacks something says in one line what, and how 
       expect.stringMatching(/^→ check the network/),
     ]);
     expect(existsSync(path.join(checkout, '.tools/setup.json'))).toBe(false);
+  });
+
+  it("a registry whose certificate nobody vouches for, with Node's own npm", async () => {
+    provide('node', `exec '${process.execPath}' "$@"`);
+    provide('python3', python('3.11'));
+    provide('npm', `exec '${process.execPath}' '${npm()}' "$@"`);
+    provide('uv', 'case "$1" in --version) echo uv 1;; *) exec sleep 600;; esac');
+    provide('sleep');
+    const [key, cert] = ['key.pem', 'cert.pem'].map((name) => path.join(checkout, name));
+    const made = spawnSync('openssl', [
+      ...['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', key, '-out', cert],
+      ...['-subj', '/CN=registry', '-addext', 'subjectAltName=IP:127.0.0.1', '-days', '1'],
+    ]);
+    expect(String(made.error ?? made.stderr)).not.toMatch(/ENOENT|rror/);
+    const program = `require('https').createServer({ key: fs.readFileSync('${key}'), cert: fs.readFileSync('${cert}') }, (q, r) => r.end('{}'))
+      .listen(0, '127.0.0.1', function () { process.stdout.write(String(this.address().port)); });`;
+    const registry = spawn(process.execPath, ['-e', program], { stdio: ['ignore', 'pipe', 'inherit'] });
+    try {
+      const port = String(await new Promise((resolve) => registry.stdout.once('data', resolve))).trim();
+      const url = `https://127.0.0.1:${port}/x/-/x-1.0.0.tgz`;
+      const project = { name: 'checkout', version: '1.0.0', dependencies: { x: '1.0.0' } };
+      const packages = { '': project, 'node_modules/x': { version: '1.0.0', resolved: url } };
+      writeFileSync(path.join(checkout, 'package.json'), JSON.stringify(project));
+      writeFileSync(
+        path.join(checkout, 'package-lock.json'),
+        JSON.stringify({ ...project, lockfileVersion: 3, requires: true, packages }),
+      );
+      const { lines } = make('setup', {
+        npm_config_registry: `https://127.0.0.1:${port}/`,
+        npm_config_fetch_retries: '0',
+        npm_config_cache: path.join(checkout, 'cache'),
+      });
+      expect(lines).toEqual([
+        expect.stringMatching(/^✘ installing npm packages failed: .* certificate isn't trusted/),
+        expect.stringMatching(/^→ give its certificate: NODE_EXTRA_CA_CERTS=/),
+      ]);
+    } finally {
+      registry.kill();
+    }
   });
 
   it('an unknown target', () => {

@@ -27,6 +27,15 @@ export function readJson<T>(file: string): T | undefined {
   return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as T) : undefined;
 }
 
+/** Every `*.json` of a folder, parsed, by name; empty when there is no such folder. */
+export function readJsonFiles<T>(folder: string): T[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder)
+    .filter((name) => name.endsWith('.json'))
+    .sort()
+    .flatMap((name) => readJson<T>(path.join(folder, name)) ?? []);
+}
+
 export const sha256 = (content: string | Buffer): string =>
   createHash('sha256').update(content).digest('hex');
 

@@ -5,6 +5,7 @@ export * from './units';
 export * from './native/daemon';
 export * from './native/deploy';
 export * from './native/executables';
+export * from './native/failures';
 export * from './native/listeners';
 export * from './native/logs';
 export * from './native/ports';

@@ -44,8 +44,7 @@ export class Loader {
     if (known) return known;
     const { file } = this.folder(name);
     registerTypeScript();
-    // eslint-disable-next-line @typescript-eslint/no-require-imports -- the path is only known now
-    const exported = require(path.join(this.workspace, file)) as Record<string, unknown>;
+    const exported = this.load(file);
     const units = Object.values(exported).filter(isUnit);
     if (units.length !== 1)
       throw new StackError(
@@ -61,6 +60,19 @@ export class Loader {
       );
     this.loaded.set(name, units[0]);
     return units[0];
+  }
+
+  private load(file: string): Record<string, unknown> {
+    try {
+      // eslint-disable-next-line @typescript-eslint/no-require-imports -- the path is only known now
+      return require(path.join(this.workspace, file)) as Record<string, unknown>;
+    } catch (error) {
+      if (error instanceof StackError || !(error instanceof Error)) throw error;
+      // The compiler's message ends with its own stack trace.
+      const [said] = error.message.split(/^(?:Caused by|Stack backtrace):/m);
+      const lines = said.split('\n').filter((line) => line.trim());
+      throw new StackError('DEFINITION_INVALID', `${file} can't be loaded`, 'mend the file', lines);
+    }
   }
 
   all(): Unit[] {

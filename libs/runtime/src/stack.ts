@@ -14,6 +14,7 @@ export interface StackPaths {
   readonly data: string;
   readonly secrets: string;
   readonly registry: string;
+  readonly failures: string;
   readonly ports: string;
 }
 
@@ -50,9 +51,19 @@ export function stackPaths(workspace = findWorkspace(), env: NodeJS.ProcessEnv =
     data: at('data'),
     secrets: at('secrets'),
     registry: at('registry'),
+    failures: at('failures'),
     ports: at('ports.json'),
   };
 }
+
+/** The text with its `make …` commands meant for this stack, as they have to be typed. */
+export const forStack = (text: string, stack: string = process.env.STACK || 'local'): string =>
+  stack === 'local'
+    ? text
+    : text.replace(
+        /\bmake (?!STACK=)(?=(-s )?(deploy|down|reset|pipeline|status|secret|logs|rollback)\b)/g,
+        `make STACK=${stack} `,
+      );
 
 /** Makes the state folder; others may pass through it (a service may run as another user) but not look into it. */
 export function makeStackDir(stack: StackPaths): void {

@@ -60,6 +60,17 @@ export class Lake {
     }
   }
 
+  /** An object of the bucket as a stream, for a server that hands it on; undefined when there is none. */
+  async object(key: string): Promise<{ type: string; content: Readable } | undefined> {
+    try {
+      const answer = await this.s3.send(new GetObjectCommand({ Bucket: this.options.bucket, Key: key }));
+      return { type: answer.ContentType ?? 'application/octet-stream', content: answer.Body as Readable };
+    } catch (error) {
+      if (status(error) === 404) return undefined;
+      throw error;
+    }
+  }
+
   /**
    * Fetches one table's Parquet file to `path`.
    *

@@ -1,4 +1,5 @@
 export * from './client';
+export * from './left-behind';
 export * from './process-info';
 export * from './protocol';
 export { tail, logSize } from './logs';

@@ -39,6 +39,7 @@ const FAILURES = `query Failures($id: ID!) {
       events {
         __typename
         ... on ExecutionStepFailureEvent { stepKey error { message causes { message } } failureMetadata { label description } }
+        ... on EngineEvent { error { message causes { message } } }
         ... on RunFailureEvent { message error { message } }
       }
     }
@@ -51,6 +52,9 @@ interface Failure {
   readonly message?: string;
   readonly error?: { readonly message: string; readonly causes?: readonly { readonly message: string }[] };
 }
+
+/** The class of an exception in front of its message, which Python's users are shown and ours needn't be. */
+const EXCEPTION = /^(dagster|stack_pipeline)[\w.]*: /;
 
 export class Dagster {
   constructor(private readonly url: string) {}
@@ -87,13 +91,14 @@ export class Dagster {
     const { logsForRun } = await this.query<{ logsForRun: { events?: readonly Failure[] } }>(FAILURES, {
       id,
     });
-    const events = (logsForRun.events ?? []).filter(
-      (event) => event.error ?? event.__typename === 'RunFailureEvent',
-    );
-    const steps = events.filter((event) => event.stepKey);
-    return (steps.length > 0 ? steps : events).flatMap(({ stepKey, message, error }) => {
+    const events = logsForRun.events ?? [];
+    const steps = events.filter((event) => event.stepKey && event.error);
+    const others = events.filter((event) => event.__typename === 'EngineEvent' && event.error);
+    const last = events.filter((event) => event.__typename === 'RunFailureEvent');
+    const telling = [steps, others, last].find((some) => some.length > 0) ?? [];
+    return telling.flatMap(({ stepKey, message, error }) => {
       const text = error?.causes?.at(-1)?.message ?? error?.message ?? message ?? '';
-      return `${stepKey ? `${stepKey}: ` : ''}${text.trim()}`.split('\n');
+      return `${stepKey ? `${stepKey}: ` : ''}${text.trim().replace(EXCEPTION, '')}`.split('\n');
     });
   }
 

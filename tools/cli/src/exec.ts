@@ -31,11 +31,12 @@ export async function exec(
   await (options.lease ? holding(options.lease, command.join(' ').slice(0, 80), run) : run());
 }
 
-async function holding(
+/** Does the work while it holds the stack's lease; whoever else wants it waits. */
+export async function holding<T>(
   lease: string,
   owner: string,
-  work: (connection: Socket) => Promise<void>,
-): Promise<void> {
+  work: (connection: Socket) => Promise<T>,
+): Promise<T> {
   const stack = stackPaths();
   const supervisor = await findSupervisor(stack);
   if (!supervisor)
@@ -46,7 +47,7 @@ async function holding(
     (holder) => console.error(`… ${lease} is held by ${holder.owner} (pid ${holder.pid}): waiting`),
   );
   try {
-    await work(supervisor.socket);
+    return await work(supervisor.socket);
   } finally {
     await supervisor.call('lease.release', { token }).catch(() => undefined);
     supervisor.close();

@@ -1,19 +1,25 @@
 import { StackError } from '@stack/model';
-import { followLogs, stackPaths, stackStatus } from '@stack/runtime';
+import { Loader, followLogs, stackPaths, stackStatus } from '@stack/runtime';
 
 /** `stack logs [UNIT]`: one unit's log files, or everybody's. */
 export async function logs(
   unit: string | undefined,
   options: { lines: string; follow: boolean },
 ): Promise<void> {
-  const { units } = await stackStatus(stackPaths());
+  const stack = stackPaths();
+  const names = new Set(new Loader(stack.workspace).folders.keys());
+  const { units } = await stackStatus(stack);
   const chosen = unit ? units.filter((one) => one.name === unit) : units;
   const files = chosen.flatMap((one) => one.logs);
   if (files.length === 0) {
     const withLogs = units.filter((one) => one.logs.length > 0).map((one) => one.name);
     throw new StackError(
       'NO_LOG',
-      unit ? `${unit} has no log` : 'nothing runs, so there is no log',
+      unit && names.has(unit)
+        ? `${unit} has written no log here`
+        : unit
+          ? `there is no unit called ${unit}`
+          : 'nothing was deployed yet, so there is no log',
       withLogs.length > 0 ? `choose one of ${withLogs.join(', ')}` : 'make deploy-local',
     );
   }

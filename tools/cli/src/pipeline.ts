@@ -1,5 +1,6 @@
+import * as path from 'node:path';
 import { StackError } from '@stack/model';
-import { readEntry, stackPaths } from '@stack/runtime';
+import { findSupervisor, readEntry, stackPaths } from '@stack/runtime';
 import { readersServe } from './readers';
 import { Dagster, type Run } from './dagster';
 
@@ -23,27 +24,36 @@ export async function runPipeline(options: PipelineOptions): Promise<void> {
       "Dagster isn't deployed, so nothing can run the pipeline",
       'make deploy-local',
     );
+  const supervisor = await findSupervisor(stack);
+  supervisor?.close();
+  if (!supervisor)
+    throw new StackError(
+      'NOT_RUNNING',
+      `the stack ${stack.name} has no supervisor: nobody watches over it`,
+      'make deploy-local',
+    );
   const dagster = new Dagster(url);
+  const folder = options.folder && path.resolve(options.folder);
+  const force = options.force ?? false;
   const id = await dagster.launch('pipeline', {
-    load_flights: { force: options.force ?? false, ...(options.folder && { folder: options.folder }) },
+    load_flights: { force, ...(folder && { folder }) },
+    dbt_build: { force },
   });
   const page = `${url}/runs/${id}`;
   console.log(`pipeline: started, ${page}`);
   const run = await follow(dagster, id);
-  const seconds = ((run.endTime ?? 0) - (run.startTime ?? 0)).toFixed(1);
+  const seconds = run.startTime && run.endTime ? ` after ${(run.endTime - run.startTime).toFixed(1)} s` : '';
   if (run.status !== 'SUCCESS') {
     throw new StackError(
       'PIPELINE_FAILED',
-      `the pipeline ended with ${run.status} after ${seconds} s`,
+      `the pipeline ended with ${run.status}${seconds}`,
       `look at the run: ${page}`,
       await dagster.failures(id),
     );
   }
   const tag = (name: string) => run.tags.find(({ key }) => key === `stack/${name}`)?.value;
   const nothingNew = tag('outcome') === 'nothing new';
-  console.log(
-    `✔ pipeline: ${nothingNew ? 'nothing new since the last publish' : 'published'} (${seconds} s)`,
-  );
+  console.log(`✔ pipeline: ${nothingNew ? 'nothing new since the last publish' : 'published'}${seconds}`);
   const snapshot = tag('snapshot');
   if (snapshot) await readersServe(stack, snapshot);
 }
@@ -51,7 +61,8 @@ export async function runPipeline(options: PipelineOptions): Promise<void> {
 /** Prints each step as it ends, and at least every two seconds what goes on; returns the ended run. */
 async function follow(dagster: Dagster, id: string): Promise<Run> {
   const ended = new Set<string>();
-  let spoke = Date.now();
+  const started = Date.now();
+  let spoke = started;
   const say = (line: string) => {
     console.log(line);
     spoke = Date.now();
@@ -67,8 +78,12 @@ async function follow(dagster: Dagster, id: string): Promise<Run> {
         );
     }
     if (['SUCCESS', 'FAILURE', 'CANCELED'].includes(run.status)) return run;
-    const current = run.stepStats.find((step) => step.startTime && !step.endTime)?.stepKey;
-    if (Date.now() - spoke > 2_000) say(`  … ${current ?? run.status.toLowerCase().replaceAll('_', ' ')}`);
+    if (Date.now() - spoke > 2_000) {
+      const current = run.stepStats.find((step) => step.startTime && !step.endTime);
+      const since = current?.startTime ? current.startTime * 1_000 : started;
+      const what = current?.stepKey ?? run.status.toLowerCase().replaceAll('_', ' ');
+      say(`  … ${what} (${((Date.now() - since) / 1_000).toFixed(0)} s)`);
+    }
     await new Promise((done) => setTimeout(done, POLL));
   }
 }

@@ -1,11 +1,12 @@
 /** The `stack` command. Each subcommand is a file of its own; errors are printed here and nowhere else. */
 import { StackError } from '@stack/model';
-import { asStackError } from '@stack/runtime';
+import { asStackError, forStack } from '@stack/runtime';
 import { Command } from 'commander';
 import { down, reset } from './down';
 import { exec } from './exec';
 import { logs } from './logs';
 import { runPipeline } from './pipeline';
+import { rollback } from './rollback';
 import { secret } from './secret';
 import { status } from './status';
 import { up } from './up';
@@ -33,6 +34,10 @@ program
   .option('--force', 'even if nothing is new')
   .option('--folder <path>', 'with the source files of this folder')
   .action(runPipeline);
+program
+  .command('rollback')
+  .description('give readers the snapshot before the one that they have')
+  .action(rollback);
 program.command('secret').description('print one secret').argument('<unit>').argument('<key>').action(secret);
 program
   .command('logs')
@@ -63,7 +68,7 @@ async function main(): Promise<void> {
   } catch (caught) {
     const error = asStackError(caught);
     const verbose = program.opts<{ verbose?: boolean }>().verbose;
-    if (error instanceof StackError && !verbose) console.error(`✘ ${error.toString()}`);
+    if (error instanceof StackError && !verbose) console.error(forStack(`✘ ${error.toString()}`));
     else console.error(verbose || !(error instanceof StackError) ? error : error.toString());
     process.exitCode = 1;
   }

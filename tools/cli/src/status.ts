@@ -1,22 +1,23 @@
-import { type StackStatus, type UnitStatus, stackPaths, stackStatus } from '@stack/runtime';
+import { type StackStatus, type UnitStatus, forStack, isWell, stackPaths, stackStatus } from '@stack/runtime';
 
 /** `stack status`: exit status 1 when something isn't healthy. */
 export async function status(options: { json?: boolean }): Promise<void> {
   const stack = stackPaths();
   const now = await stackStatus(stack);
   if (options.json) console.log(JSON.stringify(now.units, null, 2));
-  else if (now.units.length === 0) console.log(`The stack ${stack.name} isn't deployed → make deploy-local`);
+  else if (now.units.length === 0)
+    console.log(forStack(`The stack ${stack.name} isn't deployed → make deploy-local`));
   else printStatus(now);
-  if (now.units.some((unit) => unit.health === 'unhealthy' || unit.health === 'down')) process.exitCode = 1;
+  if (!now.units.every(isWell)) process.exitCode = 1;
 }
 
 /** One table: unit, address, health, memory; what is wrong below it. */
-export function printStatus({ units, supervisor }: StackStatus): void {
+export function printStatus({ units, supervisor, supervisorDied }: StackStatus): void {
   const rows = units.map((unit) => [
     unit.name,
     unit.url ?? '',
     mark(unit),
-    megabytes(unit.memoryBytes),
+    mebibytes(unit.memoryBytes),
     unit.summary,
   ]);
   const head = ['SERVICE', 'URL', 'HEALTH', 'MEMORY', ''];
@@ -35,17 +36,24 @@ export function printStatus({ units, supervisor }: StackStatus): void {
     '',
     '',
     '',
-    megabytes(total),
+    mebibytes(total),
     supervisor ? 'all of it, with the supervisor' : 'the supervisor is not running',
   ]);
-  for (const unit of units)
-    if (unit.reason) console.log(`\n${unit.name}: ${unit.reason} → make logs s=${unit.name}`);
+  const tell = (text: string) => console.log(forStack(`\n${text}`));
+  if (supervisorDied)
+    tell('✘ the supervisor has died; what it started still runs, unwatched → make deploy-local');
+  for (const { name, reason, problem } of units) {
+    if (reason && !supervisorDied) tell(`${name}: ${reason} → make logs s=${name}`);
+    if (problem) tell(`✘ ${name}: its last deploy failed: ${problem}`);
+  }
   for (const lease of supervisor?.leases ?? [])
     console.log(`\n${lease.name} is held by ${lease.owner} (pid ${lease.pid}) since ${lease.since}`);
 }
 
 const mark = ({ health }: UnitStatus): string =>
-  ({ healthy: '✔ healthy', done: '✔ done', unhealthy: '✘ unhealthy', down: '✘ down' })[health];
+  ({ healthy: '✔ healthy', done: '✔ done', unhealthy: '✘ unhealthy', down: '✘ down', failed: '✘ failed' })[
+    health
+  ];
 
-const megabytes = (bytes?: number): string =>
-  bytes === undefined ? '' : `${Math.round(bytes / 2 ** 20)} MB`;
+const mebibytes = (bytes?: number): string =>
+  bytes === undefined ? '' : `${Math.round(bytes / 2 ** 20)} MiB`;

@@ -92,7 +92,12 @@ describe('affected', () => {
 
   it('is the unit, what depends on it, and the collectors', () => {
     expect(affectedBy('docker/redis/service.ts')).toEqual(['redis', 'traefik']);
-    expect(affectedBy('docker/postgres/service.ts')).toEqual(['orchestration', 'postgres', 'traefik']);
+    expect(affectedBy('docker/postgres/service.ts')).toEqual([
+      'ingestion',
+      'orchestration',
+      'postgres',
+      'traefik',
+    ]);
   });
 
   it('is the program alone when its code changes', () => {

@@ -19,6 +19,8 @@ import { type ProcessSpec, type ResolvedProbe, family, listProcesses } from '@st
 import { digest, sha256, writeIfChanged } from '../files';
 import { planContext } from './context';
 import { baseEnvironment } from './executables';
+import { clearFailure, writeFailure } from './failures';
+import { logFile } from './logs';
 import { readEntry, readRegistry, removeEntry, writeEntry } from './registry';
 import { HOST } from './resolver';
 import { type Session, asStackError } from './session';
@@ -38,20 +40,26 @@ type Say = (message: string) => void;
  */
 export async function deployUnit(session: Session, name: string, say: Say): Promise<Deployed> {
   try {
-    const unit = session.loader.unit(name);
-    const context = planContext(unit, { ...session, progress: say });
-    switch (unit.kind) {
-      case 'service':
-        return await deployService(session, unit, context, say);
-      case 'module':
-        return await converge(session, unit, context, [], () => unit.native.apply(context));
-      case 'job':
-        return await converge(session, unit, context, unit.native.sources ?? [], () =>
-          unit.native.run(context),
-        );
-    }
-  } catch (error) {
-    throw asStackError(error);
+    const deployed = await deploy(session, session.loader.unit(name), say);
+    clearFailure(session.stack, name);
+    return deployed;
+  } catch (caught) {
+    const error = asStackError(caught);
+    const layer = session.loader.folders.get(name)?.layer;
+    if (layer) writeFailure(session.stack, { unit: name, layer, message: String(error) });
+    throw error;
+  }
+}
+
+async function deploy(session: Session, unit: Unit, say: Say): Promise<Deployed> {
+  const context = planContext(unit, { ...session, progress: say });
+  switch (unit.kind) {
+    case 'service':
+      return deployService(session, unit, context, say);
+    case 'module':
+      return converge(session, unit, context, [], () => unit.native.apply(context));
+    case 'job':
+      return converge(session, unit, context, unit.native.sources ?? [], () => unit.native.run(context));
   }
 }
 
@@ -63,6 +71,8 @@ export async function destroyUnit(session: Session, name: string, say: Say): Pro
   if (unit.kind === 'module' && existed)
     await unit.native.destroy?.(planContext(unit, { ...session, progress: say }));
   removeEntry(session.stack, name);
+  clearFailure(session.stack, name);
+  session.ports.forget(name);
   if (existed) await collect(session, say);
   return existed || stopped.length > 0
     ? { changed: true, summary: stopped.length > 0 ? 'stopped' : 'removed' }
@@ -172,7 +182,7 @@ function processSpec(
     stopTimeout: plan.stopTimeout ?? 10_000,
     startTimeout: plan.startTimeout ?? 60_000,
     ready: resolveProbe(session, unit, probe),
-    log: path.join(stack.logs, `${unit.name}.${name}.log`),
+    log: logFile(stack, `${unit.name}/${name}`),
     dependsOn: dependenciesOf(unit),
   };
   return {

@@ -1,11 +1,11 @@
 import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
-import { StackError } from '@stack/model';
+import { StackError, type Unit } from '@stack/model';
 import { digest, writeIfChanged } from '../files';
-import { type StackPaths, makeStackDir, stackPaths } from '../stack';
+import { type StackPaths, forStack, makeStackDir, stackPaths } from '../stack';
 import { findExecutable } from './executables';
-import { Ports, portBlock } from './ports';
+import { Ports, portBlock, unknownPortVariables } from './ports';
 import { ensureSecret, readSecret } from './secrets';
 
 let home: string;
@@ -44,9 +44,30 @@ describe('ports', () => {
 
   it('that a user fixes are taken as they are, and nonsense is refused', () => {
     expect(new Ports(stack, { PORT_DUCKDB_HTTP_WEB: '4321' }).number('duckdb-http', 'web', 80)).toBe(4321);
+    // Gone with its variable; and who doesn't deploy sees what was deployed.
+    expect(new Ports(stack).number('duckdb-http', 'web', 80)).toBe(4321);
+    expect(new Ports(stack, {}).number('duckdb-http', 'web', 80)).toBeGreaterThanOrEqual(10_000);
     expect(() => new Ports(stack, { PORT_A_WEB: 'abc' }).number('a', 'web', 80)).toThrow(
       'PORT_A_WEB=abc is no port',
     );
+  });
+});
+
+describe('ports of the stack local', () => {
+  it("are the definition's, follow it when it changes, and are free again when the unit is destroyed", () => {
+    stack = { ...stack, name: 'local' };
+    expect(new Ports(stack, {}).number('a', 'web', 1080)).toBe(1080);
+    expect(new Ports(stack, {}).number('b', 'web', 1080)).toBe(1081);
+    expect(new Ports(stack, {}).number('a', 'web', 1090)).toBe(1090);
+    new Ports(stack, {}).forget('b');
+    expect(new Ports(stack, {}).number('b', 'web', 1080)).toBe(1080);
+  });
+
+  it('that a variable names but no unit has are told', () => {
+    const units = [{ kind: 'service', name: 'a', ports: { web: { number: 1 } } }] as unknown as Unit[];
+    expect(unknownPortVariables(units, { PORT_A_WEB: '1', PORT_A_WBE: '2', PORT: '3' })).toEqual([
+      'PORT_A_WBE fixes no port; those that there are: PORT_A_WEB',
+    ]);
   });
 });
 
@@ -76,5 +97,14 @@ describe('a program', () => {
     chmodSync(own, 0o755);
     expect(findExecutable(home, 'git')).toBe(own);
     expect(() => findExecutable(home, 'no-such-program')).toThrow("no-such-program isn't installed");
+  });
+});
+
+describe('a remedy', () => {
+  it('names the stack that it is for, unless that is the usual one', () => {
+    expect(forStack('→ make deploy-local', 'local')).toBe('→ make deploy-local');
+    expect(forStack('mend it, then make deploy-local; make -s secret s=a k=b', 'acme')).toBe(
+      'mend it, then make STACK=acme deploy-local; make STACK=acme -s secret s=a k=b',
+    );
   });
 });

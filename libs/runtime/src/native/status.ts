@@ -1,9 +1,11 @@
 /** What the stack looks like now: the registry joined with what the supervisor sees. */
 import type { RegistryEntry } from '@stack/model';
-import type { ProcessStatus, Status } from '@stack/supervisor';
+import { type ProcessStatus, type Status, leftBehind } from '@stack/supervisor';
 import type { StackPaths } from '../stack';
 import { LAYERS } from '../units';
 import { findSupervisor } from './daemon';
+import { readFailures } from './failures';
+import { logsOf } from './logs';
 import { readRegistry } from './registry';
 
 export interface UnitStatus {
@@ -14,8 +16,11 @@ export interface UnitStatus {
   readonly url?: string;
   /** URL that answers 200 when it is healthy, if it speaks HTTP. */
   readonly healthUrl?: string;
-  readonly health: 'healthy' | 'unhealthy' | 'down' | 'done';
+  /** `failed`: its last deploy ended badly, and it doesn't run. */
+  readonly health: 'healthy' | 'unhealthy' | 'down' | 'done' | 'failed';
   readonly reason?: string;
+  /** Why its last deploy failed, and what to do about it. */
+  readonly problem?: string;
   readonly pid?: number;
   readonly pids: readonly number[];
   readonly memoryBytes?: number;
@@ -27,28 +32,51 @@ export interface UnitStatus {
 export interface StackStatus {
   readonly units: readonly UnitStatus[];
   readonly supervisor?: Pick<Status, 'pid' | 'memoryBytes' | 'leases'>;
+  /** It left processes behind that run unwatched. */
+  readonly supervisorDied: boolean;
 }
+
+/** Whether the unit is as it should be. */
+export const isWell = ({ health, problem }: UnitStatus): boolean =>
+  (health === 'healthy' || health === 'done') && problem === undefined;
 
 export async function stackStatus(stack: StackPaths): Promise<StackStatus> {
   const client = await findSupervisor(stack);
   const status = await client?.call('status', {});
   client?.close();
-  const layer = (entry: RegistryEntry) => LAYERS.indexOf(entry.layer as never);
-  const units = readRegistry(stack)
-    .sort((a, b) => layer(a) - layer(b) || a.unit.localeCompare(b.unit))
-    .map((entry) => unitStatus(entry, status?.processes.filter((one) => one.unit === entry.unit) ?? []));
+  const orphans = status ? [] : leftBehind(stack.run);
+  const failures = new Map(readFailures(stack).map((failure) => [failure.unit, failure]));
+  const deployed = readRegistry(stack).map((entry) => {
+    const processes = status?.processes.filter((one) => one.unit === entry.unit) ?? [];
+    const left = orphans.filter((one) => one.unit === entry.unit).map(({ pid }) => pid);
+    const problem = failures.get(entry.unit)?.message;
+    failures.delete(entry.unit);
+    return unitStatus(stack, entry, processes, left, problem);
+  });
+  const never = [...failures.values()].map(({ unit, layer, message }) =>
+    neverDeployed(stack, unit, layer, message),
+  );
+  const height = ({ layer }: UnitStatus) => LAYERS.indexOf(layer as never);
   return {
-    units,
+    units: [...deployed, ...never].sort((a, b) => height(a) - height(b) || a.name.localeCompare(b.name)),
     supervisor: status && { pid: status.pid, memoryBytes: status.memoryBytes, leases: status.leases },
+    supervisorDied: orphans.length > 0,
   };
 }
 
-function unitStatus(entry: RegistryEntry, processes: readonly ProcessStatus[]): UnitStatus {
+/** @param left pids that a dead supervisor left behind */
+function unitStatus(
+  stack: StackPaths,
+  entry: RegistryEntry,
+  processes: readonly ProcessStatus[],
+  left: readonly number[],
+  problem: string | undefined,
+): UnitStatus {
   const [first] = Object.values(entry.ports);
   const sick = processes.find((one) => one.health !== 'healthy');
   const sum = (field: 'memoryBytes' | 'cpuSeconds') =>
     processes.length > 0 ? processes.reduce((total, one) => total + (one[field] ?? 0), 0) : undefined;
-  const running = processes.filter((one) => one.pid !== undefined);
+  const pids = [...processes.flatMap(({ pid }) => pid ?? []), ...left];
   return {
     name: entry.unit,
     layer: entry.layer,
@@ -57,14 +85,34 @@ function unitStatus(entry: RegistryEntry, processes: readonly ProcessStatus[]): 
       entry.url ??
       (first && `${first.protocol === 's3' ? 'http' : first.protocol}://127.0.0.1:${first.number}`),
     healthUrl: entry.healthUrl,
-    health:
-      entry.kind !== 'service' ? 'done' : running.length === 0 ? 'down' : sick ? 'unhealthy' : 'healthy',
-    reason: sick && (processes.length > 1 ? `${sick.id}: ${sick.reason}` : sick.reason),
-    pid: running[0]?.pid,
-    pids: running.map((one) => one.pid as number),
+    health: healthOf(entry, pids.length > 0, sick !== undefined || left.length > 0, problem !== undefined),
+    reason:
+      left.length > 0
+        ? 'runs, but nobody watches it'
+        : sick && (processes.length > 1 ? `${sick.id}: ${sick.reason}` : sick.reason),
+    problem,
+    pid: pids[0],
+    pids,
     memoryBytes: sum('memoryBytes'),
     cpuSeconds: sum('cpuSeconds'),
     restarts: processes.reduce((total, one) => total + one.restarts, 0),
-    logs: processes.map((one) => one.log),
+    logs: logsOf(stack, entry.unit),
   };
 }
+
+function healthOf(entry: RegistryEntry, runs: boolean, sick: boolean, failed: boolean): UnitStatus['health'] {
+  if (entry.kind !== 'service') return failed ? 'failed' : 'done';
+  if (!runs) return failed ? 'failed' : 'down';
+  return sick ? 'unhealthy' : 'healthy';
+}
+
+const neverDeployed = (stack: StackPaths, name: string, layer: string, problem: string): UnitStatus => ({
+  name,
+  layer,
+  summary: '',
+  health: 'failed',
+  problem,
+  pids: [],
+  restarts: 0,
+  logs: logsOf(stack, name),
+});

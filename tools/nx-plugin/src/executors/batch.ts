@@ -1,6 +1,7 @@
 /** Runs the tasks of a batch side by side, each as soon as those that it depends on have ended well. */
 import type { TaskGraph } from '@nx/devkit';
 import { StackError } from '@stack/model';
+import { forStack } from '@stack/runtime';
 
 export interface TaskResult {
   readonly success: boolean;
@@ -88,7 +89,9 @@ async function one(
   } catch (error) {
     const text =
       verbose || !(error instanceof StackError) ? String((error as Error)?.stack ?? error) : error.toString();
-    text.split('\n').forEach((part, i) => say(i === 0 ? `✘ ${part}` : `  ${part}`));
+    forStack(text)
+      .split('\n')
+      .forEach((part, i) => say(i === 0 ? `✘ ${part}` : `  ${part}`));
     return {
       task: id,
       result: { success: false, terminalOutput: '', startTime, endTime: Date.now() },

@@ -1,7 +1,7 @@
 /** What deploy and destroy share: one session for all tasks of a batch, opened by the first and closed at the end. */
 import type { TaskGraph } from '@nx/devkit';
 import { StackError, checkStack } from '@stack/model';
-import { type Deployed, type Session, openSession } from '@stack/runtime';
+import { type Deployed, type Session, openSession, unknownPortVariables } from '@stack/runtime';
 import { type BatchItem, type Say, inGraphOrder } from './batch';
 
 export interface DeployOptions {
@@ -20,8 +20,13 @@ export async function* inSession(
   try {
     yield* inGraphOrder(graph, verbose, async (project, say, id) => {
       refuseUnbuilt(inputs[id].runtime);
+      const first = session === undefined;
       session ??= open(say, several);
-      return (await work(await session, project, say)).summary;
+      const opened = await session.catch((error: unknown) => {
+        // Everybody fails for the same reason: told once.
+        throw first ? error : new StackError('NO_SESSION', 'not begun, for the reason above');
+      });
+      return (await work(opened, project, say)).summary;
     });
   } finally {
     await session?.then((opened) => opened.close()).catch(() => undefined);
@@ -30,8 +35,16 @@ export async function* inSession(
 
 async function open(say: Say, several: boolean): Promise<Session> {
   const session = await openSession(say);
-  if (several) checkStack(session.loader.all());
-  return session;
+  if (!several) return session;
+  try {
+    const units = session.loader.all();
+    checkStack(units);
+    unknownPortVariables(units, process.env).forEach(say);
+    return session;
+  } catch (error) {
+    await session.close();
+    throw error;
+  }
 }
 
 /** @throws StackError for a runtime that isn't there yet. */

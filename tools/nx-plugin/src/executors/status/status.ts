@@ -1,5 +1,5 @@
 import type { ExecutorContext } from '@nx/devkit';
-import { stackPaths, stackStatus } from '@stack/runtime';
+import { isWell, stackPaths, stackStatus } from '@stack/runtime';
 
 /** Shows one unit's status. */
 export default async function status(
@@ -12,12 +12,12 @@ export default async function status(
   else if (!unit)
     console.log(`${context.projectName} is not deployed → npx nx deploy ${context.projectName}`);
   else {
-    const memory = unit.memoryBytes === undefined ? '' : `, ${Math.round(unit.memoryBytes / 2 ** 20)} MB`;
+    const memory = unit.memoryBytes === undefined ? '' : `, ${Math.round(unit.memoryBytes / 2 ** 20)} MiB`;
     console.log(
       [`${unit.name}: ${unit.health}${unit.reason ? ` (${unit.reason})` : ''}${memory}`, unit.url]
         .filter(Boolean)
         .join('\n'),
     );
   }
-  return { success: unit !== undefined && unit.health !== 'unhealthy' && unit.health !== 'down' };
+  return { success: unit !== undefined && isWell(unit) };
 }
