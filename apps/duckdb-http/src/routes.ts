@@ -35,8 +35,22 @@ export interface Reading {
   settings: Settings;
 }
 
-/** `GET /health` without a token; `/v1/…` with. */
+/** What a browser that was sent here is told. */
+const GUIDE = {
+  service: 'duckdb-http: SQL on the newest published snapshot, read-only',
+  endpoints: {
+    'POST /v1/query': '{"sql": "…", "params": […], "maxRows": 1000}',
+    'GET /v1/tables': 'the tables, their columns and rows',
+    'GET /v1/snapshot': 'which snapshot answers, and how old it is',
+    'GET /health': 'needs no token',
+  },
+  token: 'Authorization: Bearer <token>, which `make -s secret s=duckdb-http k=token` prints',
+};
+
+/** `GET /` and `GET /health` without a token; `/v1/…` with. */
 export function routes(server: FastifyInstance, { databases, reader, settings }: Reading): void {
+  server.get('/', async () => GUIDE);
+
   server.get('/health', async () => ({
     status: 'ok',
     snapshot: describe(reader.snapshot),

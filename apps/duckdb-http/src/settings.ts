@@ -1,3 +1,5 @@
+import { required, whole } from '@stack/http-server';
+
 /** What the environment sets; the table in README.md has the same names and defaults. */
 export interface Settings {
   apiToken: string;
@@ -39,18 +41,4 @@ export function settingsFromEnvironment(env: NodeJS.ProcessEnv = process.env): S
     bodyLimit: whole(env, 'BODY_LIMIT', 262_144),
     answerLimit: whole(env, 'ANSWER_LIMIT', 67_108_864),
   };
-}
-
-function required(env: NodeJS.ProcessEnv, name: string): string {
-  const value = env[name];
-  if (!value) throw new Error(`the environment variable ${name} is not set: \`stack\` sets it on deploy`);
-  return value;
-}
-
-function whole(env: NodeJS.ProcessEnv, name: string, otherwise: number): number {
-  const text = env[name];
-  if (text === undefined || text === '') return otherwise;
-  const value = Number(text);
-  if (Number.isSafeInteger(value) && value > 0) return value;
-  throw new Error(`${name}=${text}: it takes a whole number above 0`);
 }
