@@ -1,22 +1,79 @@
+import { existsSync } from 'node:fs';
+import * as path from 'node:path';
 import { type PlanContext, type Value, defineJob, stack, text } from '@stack/model';
 import { warehouse } from '@stack/warehouse';
 
-/** Environment in which dbt finds this project and the stack's warehouse. Its artefacts are the stack's, not the checkout's. */
-export const dbtEnvironment: Record<string, Value> = {
-  WAREHOUSE_PATH: warehouse.output('path'),
-  DBT_TARGET: 'duckdb_local',
-  DBT_PROJECT_DIR: text`${stack.workspace}/transformation`,
-  DBT_PROFILES_DIR: text`${stack.workspace}/transformation`,
-  DBT_TARGET_PATH: text`${stack.dir}/data/transformation/target`,
-  DBT_LOG_PATH: text`${stack.dir}/data/transformation/logs`,
-  DBT_SEND_ANONYMOUS_USAGE_STATS: 'false',
-};
+/** Where Snowflake is and who asks, as the profile's target snowflake_prod reads it; secrets are files. */
+const SNOWFLAKE = [
+  'SNOWFLAKE_ACCOUNT',
+  'SNOWFLAKE_USER',
+  'SNOWFLAKE_ROLE',
+  'SNOWFLAKE_WAREHOUSE',
+  'SNOWFLAKE_DATABASE',
+  'SNOWFLAKE_PRIVATE_KEY_PATH',
+  'SNOWFLAKE_PASSWORD_FILE',
+  'SNOWFLAKE_HOST',
+  'SNOWFLAKE_PORT',
+  'SNOWFLAKE_PROTOCOL',
+];
+
+const PARTS = ['dbt_project.yml', 'profiles.yml', 'packages.yml', 'models', 'macros', 'seeds', 'snapshots', 'tests'];
+
+/**
+ * Environment in which dbt finds its project and the stack's warehouse. Its artefacts are the stack's, not the checkout's.
+ *
+ * Of the caller's environment: DBT_PROJECT, a dbt project of the user's own, relative to where the user stands; DBT_TARGET, and
+ * for snowflake_prod SNOWFLAKE_*. They count as long as they are set, as ports do.
+ *
+ * @example DBT_PROJECT=../shop make deploy-local
+ */
+export function dbtEnvironmentFrom(env: NodeJS.ProcessEnv): Record<string, Value> {
+  const project = ownProject(env);
+  const target = env.DBT_TARGET || 'duckdb_local';
+  const targetPath = text`${stack.dir}/data/transformation/target`;
+  return {
+    WAREHOUSE_PATH: warehouse.output('path'),
+    DBT_TARGET: target,
+    DBT_PROJECT_DIR: project ?? text`${stack.workspace}/transformation`,
+    // another project's profile is written there, see orchestration/stack_pipeline/transformation/profile.py
+    DBT_PROFILES_DIR: project ? text`${targetPath}/profiles` : text`${stack.workspace}/transformation`,
+    DBT_TARGET_PATH: targetPath,
+    DBT_LOG_PATH: text`${stack.dir}/data/transformation/logs`,
+    DBT_SEND_ANONYMOUS_USAGE_STATS: 'false',
+    DBT_PACKAGES: existsSync(path.join(project ?? __dirname, 'dbt_packages', 'dbt_utils')) ? 'true' : '',
+    ...(target === 'snowflake_prod' && snowflake(env)),
+  };
+}
+
+function ownProject(env: NodeJS.ProcessEnv): string | undefined {
+  // npx and npm tell where the user stands; make stands in the workspace
+  return env.DBT_PROJECT ? path.resolve(env.INIT_CWD || process.cwd(), env.DBT_PROJECT) : undefined;
+}
+
+function snowflake(env: NodeJS.ProcessEnv): Record<string, Value> {
+  const set = SNOWFLAKE.flatMap((name) => (env[name] ? [[name, env[name]] as const] : []));
+  return {
+    SNOWFLAKE_PASSWORD_FILE: text`${stack.dir}/secrets/transformation/snowflake_password`,
+    ...Object.fromEntries(set),
+  };
+}
+
+export const dbtEnvironment = dbtEnvironmentFrom(process.env);
+
+const own = ownProject(process.env);
 
 export const transformation = defineJob({
   name: 'transformation',
   summary: 'dbt: staging, the star and the marts; parsed, with docs',
   env: { ...dbtEnvironment, PYTHONPATH: text`${stack.workspace}/orchestration` },
-  native: { run: prepare, sources: ['../orchestration/stack_pipeline/transformation', '../uv.lock'] },
+  native: {
+    run: prepare,
+    sources: [
+      '../orchestration/stack_pipeline/transformation',
+      '../uv.lock',
+      ...(own ? PARTS.map((part) => path.relative(__dirname, path.join(own, part))) : []),
+    ],
+  },
 });
 
 /** Parses the project, which finds its mistakes, and writes its docs; opens no warehouse, so it needs no lease. */

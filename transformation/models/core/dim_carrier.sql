@@ -2,6 +2,8 @@
 select
     seen.carrier,
     coalesce(airlines.carrier_name, seen.carrier) as carrier_name,
+    carrier_groups.carrier_type,
+    carrier_groups.alliance,
     airlines.carrier is not null as is_described
 from (
     select carrier from {{ ref('stg_airlines') }}
@@ -9,3 +11,4 @@ from (
     select carrier from {{ ref('stg_flights') }}
 ) as seen
 left join {{ ref('stg_airlines') }} as airlines on seen.carrier = airlines.carrier
+left join {{ ref('carrier_groups') }} as carrier_groups on seen.carrier = carrier_groups.carrier

@@ -1,6 +1,6 @@
 -- Grain: one hour (UTC) at one airport of origin.
 select
-    concat_ws('-', origin, strftime(weather_hour_utc, '%Y%m%dT%H')) as weather_id,
+    concat_ws('-', origin, {{ hour_text('weather_hour_utc') }}) as weather_id,
     *,
     case
         when precipitation_in > 0 and temperature_f <= 32 then 'snow or ice'

@@ -6,14 +6,19 @@ with source as (
 timed as (
     select
         *,
-        make_date(cast(year as int), cast(month as int), cast(day as int)) as flight_date
+        {{ date_from_parts('year', 'month', 'day') }} as flight_date
     from source
 )
 
 select
     -- unique in the source: a carrier uses a number once a day, airport and scheduled minute
     concat_ws(
-        '-', flight_date, carrier, flight, origin, lpad(cast(sched_dep_time as varchar), 4, '0')
+        '-',
+        cast(flight_date as varchar),
+        carrier,
+        cast(cast(flight as integer) as varchar),
+        origin,
+        lpad(cast(cast(sched_dep_time as integer) as varchar), 4, '0')
     ) as flight_id,
     flight_date,
     carrier,
@@ -22,7 +27,7 @@ select
     origin,
     dest,
     cast(hour as integer) as sched_dep_hour,
-    cast(flight_date as timestamp) + to_minutes(cast(hour * 60 + minute as int)) as sched_dep_at,
+    cast({{ dbt.dateadd('minute', 'hour * 60 + minute', 'cast(flight_date as timestamp)') }} as timestamp) as sched_dep_at,
     time_hour as weather_hour_utc,
     cast(dep_delay as integer) as dep_delay_min,
     cast(arr_delay as integer) as arr_delay_min,
