@@ -8,12 +8,18 @@ import {
   stack,
   text,
 } from '@stack/model';
+import { airbyteClient } from '@stack/ingestion';
 import { postgres } from '@stack/postgres';
 import { ensureDatabase } from '@stack/postgres/database';
 import { lakeWriter } from '@stack/s3';
 import { dbtEnvironment, transformation } from '@stack/transformation';
 
 const database = postgres.url('sql', { database: 'dagster' });
+const marts = postgres.url('sql', { database: 'marts' });
+
+/** What the user may set, in the environment or in `.env`, when deploying. */
+const SETTINGS = ['ALERT_WEBHOOK_URL', 'PIPELINE_CRON', 'FLIGHTS_DIR', 'GITHUB_API', 'WAREHOUSE_MEMORY'];
+const settings = Object.fromEntries(SETTINGS.map((name) => [name, process.env[name] ?? '']));
 
 export const orchestration = defineService({
   name: 'orchestration',
@@ -26,8 +32,14 @@ export const orchestration = defineService({
   env: {
     ...lakeWriter,
     ...dbtEnvironment,
+    ...airbyteClient,
+    ...settings,
     STACK_SOCKET: stack.socket,
+    STACK_NAME: stack.name,
     DAGSTER_PG_URL: database,
+    MARTS_PG_URL: marts,
+    MARTS_READER_PASSWORD: postgres.secret('reader'),
+    GITHUB_TOKEN_FILE: text`${stack.dir}/secrets/orchestration/github_token`,
     DAGSTER_DISABLE_TELEMETRY: 'true',
     PYTHONPATH: text`${stack.workspace}/orchestration`,
     PYTHONUNBUFFERED: '1',
@@ -59,7 +71,7 @@ export const orchestration = defineService({
 async function planDagster(context: PlanContext): Promise<ProcessPlan[]> {
   const folder = path.join(context.stack.workspace, 'orchestration');
   const home = context.volume('home');
-  await ensureDatabase(context, database);
+  for (const url of [database, marts]) await ensureDatabase(context, url);
   const instance = context.write(
     path.join(home, 'dagster.yaml'),
     await read(path.join(folder, 'dagster.yaml')),
@@ -84,8 +96,8 @@ async function planDagster(context: PlanContext): Promise<ProcessPlan[]> {
     {
       ...common,
       name: 'webserver',
-      command: context.executable('dagster-webserver'),
-      args: ['-h', '127.0.0.1', '-p', web, '-w', workspace],
+      command: context.executable('python'),
+      args: ['-m', 'stack_pipeline.webserver', '-h', '127.0.0.1', '-p', web, '-w', workspace],
     },
     {
       ...common,

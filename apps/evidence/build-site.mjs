@@ -3,7 +3,7 @@
  * patches changed (Evidence needs a Svelte and a Vite of its own), then builds the pages, without data and without
  * network.
  */
-import { execFileSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -24,18 +24,25 @@ const env = {
   NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ''} --max-old-space-size=4096 --max-semi-space-size=64`,
 };
 
-function run(what, command, args) {
+/** Runs a program quietly, saying every fifteen seconds that it still does; ends the build with its last lines when it fails. */
+async function run(what, command, args) {
   const started = Date.now();
-  try {
-    execFileSync(command, args, { cwd: site, env, stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 2 ** 28 });
-  } catch (error) {
-    const log = `${error.stdout ?? ''}${error.stderr ?? ''}`.trim().split('\n').slice(-40).join('\n');
-    console.error(
-      `${log}\nevidence: ${what} failed (${error.message.split('\n')[0]}), its last lines are above`,
-    );
+  const seconds = () => `${((Date.now() - started) / 1000).toFixed(0)} s`;
+  const ticking = setInterval(() => console.log(`evidence: … ${what} (${seconds()})`), 15_000);
+  const child = spawn(command, args, { cwd: site, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  let log = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (log += chunk));
+  const problem = await new Promise((resolve) => {
+    child.on('error', (error) => resolve(error.message));
+    child.on('close', (status) => resolve(status === 0 ? undefined : `exit status ${status}`));
+  });
+  clearInterval(ticking);
+  if (problem) {
+    console.error(log.trim().split('\n').slice(-40).join('\n'));
+    console.error(`evidence: ${what} failed (${problem}), its last lines are above`);
     process.exit(1);
   }
-  console.log(`evidence: ${what}, ${((Date.now() - started) / 1000).toFixed(1)} s`);
+  console.log(`evidence: ✔ ${what} (${seconds()})`);
 }
 
 function lockHash() {
@@ -49,8 +56,17 @@ function lockHash() {
 const wanted = lockHash();
 if (!existsSync(installed) || readFileSync(installed, 'utf8') !== wanted) {
   // No scripts of packages: the one that is needed (patch-package) follows by name.
-  run('packages installed', 'npm', ['ci', '--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund']);
-  run('packages patched', process.execPath, ['node_modules/patch-package/index.js', '--error-on-fail']);
+  await run('installing packages', 'npm', [
+    'ci',
+    '--ignore-scripts',
+    '--prefer-offline',
+    '--no-audit',
+    '--no-fund',
+  ]);
+  await run('patching packages', process.execPath, [
+    'node_modules/patch-package/index.js',
+    '--error-on-fail',
+  ]);
   writeFileSync(installed, wanted);
 }
 
@@ -63,7 +79,7 @@ for (const old of [
 ]) {
   rmSync(join(site, old), { recursive: true, force: true });
 }
-run('site built', process.execPath, ['node_modules/@evidence-dev/evidence/cli.js', 'build']);
+await run('building the site', process.execPath, ['node_modules/@evidence-dev/evidence/cli.js', 'build']);
 if (!existsSync(join(site, 'build/index.html'))) {
   console.error(
     'evidence: the build left no index.html; see it with: cd apps/evidence/site && npm run build -- --debug',

@@ -32,6 +32,7 @@ TRIED_VERSION = "1.13.27"
 PRELOADED = [
     "dagster",
     "dagster_dbt",
+    "dagster_airbyte",
     "dagster_postgres",
     "psycopg2",
     "duckdb",
@@ -53,6 +54,9 @@ PRELOADED = [
     "dbt.task.build",
     "dbt.adapters.duckdb.impl",
     "dbt_common.clients.agate_helper",
+    "great_expectations",
+    "great_expectations.expectations.registry",
+    "duckdb_engine",
     "babel.dates",
     "google.protobuf.json_format",
 ]

@@ -1,9 +1,13 @@
-"""The code location: all assets, the job `pipeline`, and the resources that they share."""
+"""The code location: all assets, the jobs, what starts them, and the resources that they share."""
 
-from dagster import AssetSelection, Definitions, EnvVar, define_asset_job, in_process_executor
+from dagster import Definitions, EnvVar, in_process_executor
 
-from stack_pipeline.ingestion.assets import flights
+from stack_pipeline.automation import JOBS, define_github_sensor, define_inbox_sensor, every_day, new_snapshot, run_failed
+from stack_pipeline.ingestion.airbyte import define_airbyte
+from stack_pipeline.ingestion.assets import flights, github_releases, inbox
 from stack_pipeline.publish.assets import define_snapshot
+from stack_pipeline.publish.sinks import marts_in_postgres
+from stack_pipeline.quality.assets import define_quality
 from stack_pipeline.resources.dagster import LakeResource, WarehouseLease
 from stack_pipeline.settings import Settings
 from stack_pipeline.transformation.assets import define_models
@@ -12,14 +16,14 @@ from stack_pipeline.transformation.assets import define_models
 def define(settings: Settings) -> Definitions:
     """Everything that Dagster shows and runs for one stack."""
     models = define_models(settings)
-    pipeline = define_asset_job(
-        "pipeline",
-        AssetSelection.all(),
-        description="Load the flights, build and test the models, publish a snapshot to the readers.",
-    )
+    sources = [source for source in (flights, inbox, github_releases, define_airbyte()) if source]
+    quality = define_quality(settings, [key for source in sources for key in source.keys], models.keys)
     return Definitions(
-        assets=[flights, models, define_snapshot(settings, models)],
-        jobs=[pipeline],
+        assets=[*sources, models, define_snapshot(settings, models), marts_in_postgres],
+        asset_checks=[quality] if quality else [],
+        jobs=JOBS,
+        schedules=[every_day],
+        sensors=[define_inbox_sensor(settings), define_github_sensor(settings), new_snapshot, run_failed],
         resources={
             "lake": LakeResource(endpoint=EnvVar("LAKE_S3_ENDPOINT"), bucket=EnvVar("LAKE_BUCKET")),
             "warehouse": WarehouseLease(socket=EnvVar("STACK_SOCKET")),

@@ -20,14 +20,19 @@ def quiet_telemetry() -> None:
 
 @dataclass(frozen=True)
 class Settings:
-    """Paths that the pipeline works on.
+    """What the pipeline works on.
 
-    warehouse: the DuckDB file. flights: folder of the five source files. dbt_project, dbt_profiles: dbt's folders.
-    dbt_target: dbt's artefacts, one folder a stack (two stacks share one checkout). dbt_target_name: the profile's target.
+    warehouse: the DuckDB file. flights: folder of the five source files. inbox: folder of the user's files. github: the file
+    that names the repositories. memory: bound of DuckDB's memory while it loads, e.g. `1GB`. dbt_project: the stack's dbt
+    project or the user's own. dbt_profiles: folder of the stack's profiles.yml. dbt_target: dbt's artefacts, one folder a stack
+    (two stacks share one checkout). dbt_target_name: the profile's target.
     """
 
     warehouse: Path
     flights: Path
+    inbox: Path
+    github: Path
+    memory: str
     dbt_project: Path
     dbt_profiles: Path
     dbt_target: Path
@@ -35,7 +40,8 @@ class Settings:
 
     @classmethod
     def from_env(cls) -> "Settings":
-        """Reads WAREHOUSE_PATH (required), FLIGHTS_DIR, DBT_PROJECT_DIR, DBT_PROFILES_DIR, DBT_TARGET_PATH, DBT_TARGET.
+        """Reads WAREHOUSE_PATH (required), FLIGHTS_DIR, INBOX_DIR (or STACK_NAME), GITHUB_CONFIG, WAREHOUSE_MEMORY and dbt's:
+        DBT_PROJECT_DIR (the unit's) or DBT_PROJECT (the user's), DBT_PROFILES_DIR, DBT_TARGET_PATH, DBT_TARGET.
 
         Raises UserError when WAREHOUSE_PATH is missing.
         """
@@ -44,15 +50,29 @@ class Settings:
             raise UserError(
                 "WAREHOUSE_PATH isn't set.", "Start the pipeline through the stack, or set it to the path of the DuckDB file."
             )
-        project = Path(os.environ.get("DBT_PROJECT_DIR") or REPOSITORY / "transformation").resolve()
+        stacks = REPOSITORY / "transformation"
+        project = Path(os.environ.get("DBT_PROJECT_DIR") or os.environ.get("DBT_PROJECT") or stacks).expanduser().resolve()
         return cls(
             warehouse=Path(warehouse).resolve(),
             flights=Path(os.environ.get("FLIGHTS_DIR") or packaged_flights()).resolve(),
+            inbox=Path(os.environ.get("INBOX_DIR") or _inbox_of(os.environ.get("STACK_NAME") or "local")).resolve(),
+            github=Path(os.environ.get("GITHUB_CONFIG") or REPOSITORY / "orchestration" / "github.yml").resolve(),
+            memory=os.environ.get("WAREHOUSE_MEMORY") or "1GB",
             dbt_project=project,
-            dbt_profiles=Path(os.environ.get("DBT_PROFILES_DIR") or project).resolve(),
+            dbt_profiles=Path(os.environ.get("DBT_PROFILES_DIR") or stacks).resolve(),
             dbt_target=Path(os.environ.get("DBT_TARGET_PATH") or project / "target").resolve(),
             dbt_target_name=os.environ.get("DBT_TARGET") or "duckdb_local",
         )
+
+    @property
+    def on_snowflake(self) -> bool:
+        """Whether dbt builds the models in Snowflake instead of the DuckDB file."""
+        return self.dbt_target_name == "snowflake_prod"
+
+
+def _inbox_of(stack: str) -> Path:
+    """Each stack has its own: files of one client mustn't land in another's warehouse."""
+    return REPOSITORY / "data" / "inbox" if stack == "local" else REPOSITORY / "data" / stack / "inbox"
 
 
 def packaged_flights() -> Path:

@@ -190,8 +190,11 @@ def settings(tmp_path: Path, flights: Path, parsed: Path, monkeypatch: pytest.Mo
     """A stack of the test's own: warehouse, sources, dbt's artefacts."""
     monkeypatch.setenv("WAREHOUSE_PATH", str(tmp_path / "warehouse" / "warehouse.duckdb"))
     monkeypatch.setenv("FLIGHTS_DIR", str(flights))
+    monkeypatch.setenv("INBOX_DIR", str(tmp_path / "inbox"))
+    (tmp_path / "github.yml").write_text("repositories: []\n")
+    monkeypatch.setenv("GITHUB_CONFIG", str(tmp_path / "github.yml"))
     monkeypatch.setenv("DBT_TARGET_PATH", str(parsed))
-    for variable in ("DBT_TARGET", "DBT_PROJECT_DIR", "DBT_PROFILES_DIR"):
+    for variable in ("DBT_TARGET", "DBT_PROJECT", "DBT_PROJECT_DIR", "DBT_PROFILES_DIR"):
         monkeypatch.delenv(variable, raising=False)
     return Settings.from_env()
 
@@ -204,12 +207,14 @@ class Pipeline:
         self.lake = lake
         self.instance = instance
 
-    def run(self, force: bool = False) -> ExecuteInProcessResult:
+    def run(self, force: bool = False, job: str = "pipeline") -> ExecuteInProcessResult:
         from stack_pipeline.definitions import define
 
-        job = define(Settings.from_env()).resolve_job_def("pipeline")
-        config = {"ops": {"load_flights": {"config": {"force": force}}}, "loggers": {"console": {"config": {"log_level": "ERROR"}}}}
-        return job.execute_in_process(config, instance=self.instance, raise_on_error=False)
+        definition = define(Settings.from_env()).resolve_job_def(job)
+        forced = {"config": {"force": force}}
+        ops = {"load_flights": forced, "dbt_build": forced} if job == "pipeline" else {}
+        config = {"ops": ops, "loggers": {"console": {"config": {"log_level": "ERROR"}}}}
+        return definition.execute_in_process(config, instance=self.instance, raise_on_error=False)
 
     def failure(self, result: ExecuteInProcessResult, step: str) -> str:
         """What the user reads about a failed step."""

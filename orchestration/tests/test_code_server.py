@@ -91,12 +91,13 @@ def test_refuses_a_taken_port(stack):
     assert "Traceback" not in output
 
 
-def test_says_in_one_line_why_it_cannot_start(stack, monkeypatch):
+def test_says_in_a_line_and_a_remedy_why_it_cannot_start(stack, monkeypatch):
     monkeypatch.delenv("WAREHOUSE_PATH")
     server = start(free_port())
     output, _ = server.communicate(timeout=60)
     assert server.returncode == 1
-    assert "WAREHOUSE_PATH isn't set." in output.splitlines()[-1]
+    assert "WAREHOUSE_PATH isn't set." in output.splitlines()[-2]
+    assert output.splitlines()[-1].startswith("→ ")
     assert "Traceback" not in output
 
 

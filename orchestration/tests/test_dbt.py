@@ -16,6 +16,7 @@ from stack_pipeline.transformation.dbt import prepare_manifest, published_models
 
 def test_unit_tests_and_docs(settings):
     load_flights(settings.warehouse, find_sources(settings.flights))
+    assert run_dbt(settings, ["seed", "--quiet"]).success
     assert run_dbt(settings, ["run", "--quiet", "--empty"]).success
     units = run_dbt(settings, ["test", "--quiet", "--select", "test_type:unit"])
     assert units.success, units.failures
@@ -41,7 +42,7 @@ def test_every_model_is_described_and_tested(settings):
     manifest = json.loads(prepare_manifest(settings).read_text())
     models = {id: node for id, node in manifest["nodes"].items() if node["resource_type"] == "model"}
     tested = {id for node in manifest["nodes"].values() if node["resource_type"] == "test" for id in node["depends_on"]["nodes"]}
-    assert len(models) == 14
+    assert len(models) == 21
     assert not set(models) - tested
     assert not [id for id, node in models.items() if not node["description"]]
 
@@ -55,7 +56,8 @@ def test_parses_again_only_when_the_project_changed(settings, tmp_path, monkeypa
     assert prepare_manifest(changing) == first
     mart = tmp_path / "project" / "models" / "marts" / "mart_delay_by_hour.sql"
     mart.rename(mart.with_name("mart_delay_each_hour.sql"))
-    for file in (mart.parent / "_marts.yml", tmp_path / "project" / "tests" / "marts_count_every_flight.sql"):
+    models = mart.parents[1]
+    for file in (mart.parent / "_marts.yml", models / "exposures.yml", models.with_name("tests") / "marts_count_every_flight.sql"):
         file.write_text(file.read_text().replace("mart_delay_by_hour", "mart_delay_each_hour"))
     second = prepare_manifest(changing)
     assert second != first and not first.exists()

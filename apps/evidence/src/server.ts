@@ -4,6 +4,7 @@ import fastifyStatic from '@fastify/static';
 import { answerNotFound, createServer, type ServerOptions } from '@stack/http-server';
 import { SnapshotReader, snapshotFromEnvironment } from '@stack/snapshot';
 import type { FastifyInstance, FastifyReply } from 'fastify';
+import { dataDocs } from './data-docs';
 import { SiteData, type SiteManifest } from './site-data';
 import { readSourceQueries } from './sources';
 import { WAITING_PAGE } from './waiting-page';
@@ -99,6 +100,7 @@ export async function createEvidenceServer(
       void reply.header('cache-control', path.includes('/_app/immutable/') ? FOREVER : 'no-cache');
     },
   });
+  await dataDocs(server, lake);
   const page = async (reply: FastifyReply): Promise<FastifyReply> => {
     void reply.header('cache-control', 'no-store');
     if (!reader.snapshot?.manifest) return reply.type('text/html; charset=utf-8').send(WAITING_PAGE);

@@ -1,24 +1,38 @@
-"""The raw tables of the flights as assets, loaded by one step."""
+"""The raw tables as assets: the flights, and what lies in the inbox. Each source writes only what is new."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
-from dagster import AssetKey, AssetSpec, Config, MaterializeResult, OpExecutionContext, multi_asset
+from dagster import (
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetCheckSpec,
+    AssetKey,
+    AssetSpec,
+    Config,
+    MaterializeResult,
+    MetadataValue,
+    OpExecutionContext,
+    multi_asset,
+)
 from pydantic import Field
 
+from stack_pipeline.common import OWNERS, RETRY, SOURCE, daily
 from stack_pipeline.ingestion.tables import COLUMNS
-from stack_pipeline.resources.dagster import LakeResource, WarehouseLease, failing_clearly
+from stack_pipeline.resources.dagster import WarehouseLease, failing_clearly
 from stack_pipeline.settings import Settings
 
-NOTHING_NEW = "nothing new"
-OUTCOME_TAG = "stack/outcome"
-"""Tag of a run that found nothing to do; its value is NOTHING_NEW."""
+INBOX = AssetKey(["raw", "inbox"])
+INBOX_CHECK = AssetCheckSpec("every_file_loaded", asset=INBOX, description="No file of the inbox was refused as a whole.")
+
+GITHUB = AssetKey(["raw", "github_releases"])
+GITHUB_CHECK = AssetCheckSpec("every_repository_answered", asset=GITHUB, description="GitHub could be asked for every repository.")
 
 
 class LoadConfig(Config):
     """How to load."""
 
-    force: bool = Field(False, description="Load, build and publish again, also when nothing is new.")
+    force: bool = Field(False, description="Load again, also when nothing is new.")
     folder: str | None = Field(None, description="Folder of the five files; by default FLIGHTS_DIR, else the demo's data.")
 
 
@@ -27,20 +41,18 @@ _SPECS = [
         AssetKey(["raw", table]),
         description=f"The file {table} as it came.",
         group_name="ingestion",
+        owners=OWNERS,
         kinds={"dlt", "duckdb"},
-        skippable=True,
+        freshness_policy=daily(),
     )
     for table in COLUMNS
 ]
 
 
-@multi_asset(name="load_flights", specs=_SPECS, pool="warehouse")
-def flights(
-    context: OpExecutionContext, config: LoadConfig, warehouse: WarehouseLease, lake: LakeResource
-) -> Iterator[MaterializeResult]:
-    """Loads the files that changed. When a run would publish nothing new, yields nothing, so that the steps after it skip."""
+@multi_asset(name="load_flights", specs=_SPECS, pool="warehouse", retry_policy=RETRY, op_tags=SOURCE)
+def flights(context: OpExecutionContext, config: LoadConfig, warehouse: WarehouseLease) -> Iterator[MaterializeResult]:
+    """Loads the files that changed."""
     # only runs need dlt and Arrow; the code server, which keeps what it imports, doesn't
-    from stack_pipeline import freshness
     from stack_pipeline.ingestion.flights_files import find_sources
     from stack_pipeline.ingestion.load import load_flights
 
@@ -48,14 +60,99 @@ def flights(
         settings = Settings.from_env()
         with warehouse.hold(context):
             sources = find_sources(Path(config.folder) if config.folder else settings.flights)
-            if not config.force and freshness.is_nothing_new(settings, sources, lake.open()):
-                context.log.info("nothing new: sources, models and code are those of the last publish")
-                context.instance.add_run_tags(context.run_id, {OUTCOME_TAG: NOTHING_NEW})
-                return
-            freshness.begin(settings, context.run_id, sources)
             loaded = load_flights(settings.warehouse, sources, config.force)
     for table in loaded:
         yield MaterializeResult(
             asset_key=AssetKey(["raw", table.table]),
-            metadata={"dagster/row_count": table.rows, "file": str(table.path), "changed": table.changed},
+            metadata={
+                "dagster/row_count": table.rows,
+                "bytes": table.path.stat().st_size,
+                "file": str(table.path),
+                "changed": table.changed,
+            },
         )
+
+
+_INBOX_SPEC = AssetSpec(
+    INBOX,
+    description="The files of `data/inbox/`, a table each (or each folder); lines that don't fit are in quarantine.inbox_rows.",
+    group_name="ingestion",
+    owners=OWNERS,
+    kinds={"duckdb"},
+    freshness_policy=daily(),
+)
+
+
+@multi_asset(
+    name="load_inbox", specs=[_INBOX_SPEC], check_specs=[INBOX_CHECK], pool="warehouse", retry_policy=RETRY, op_tags=SOURCE
+)
+def inbox(context: OpExecutionContext, warehouse: WarehouseLease) -> MaterializeResult:
+    """Loads the files that are new or changed."""
+    from stack_pipeline.inbox.load import load_inbox, problems, tables
+
+    settings = Settings.from_env()
+    with failing_clearly(), warehouse.hold(context):
+        loaded, waiting = load_inbox(settings.warehouse, settings.inbox, settings.memory, context.log.info)
+        refused = problems(settings.warehouse)
+        rows = tables(settings.warehouse)
+    if waiting:
+        context.log.info(f"still being written, so left for the next time: {', '.join(waiting)}")
+    check = AssetCheckResult(
+        passed=not refused,
+        severity=AssetCheckSeverity.WARN,
+        asset_key=INBOX,
+        check_name=INBOX_CHECK.name,
+        metadata={"refused files": "\n".join(refused.values())} if refused else {},
+    )
+    return MaterializeResult(
+        asset_key=INBOX,
+        metadata={
+            "dagster/row_count": sum(rows.values()),
+            "rows by table": rows,
+            "loaded": MetadataValue.json([one.file for one in loaded if not one.problem]),
+            "quarantined": sum(one.quarantined for one in loaded),
+        },
+        check_results=[check],
+    )
+
+
+_GITHUB_SPEC = AssetSpec(
+    GITHUB,
+    description="Releases of the repositories that orchestration/github.yml names, one row each.",
+    group_name="ingestion",
+    owners=OWNERS,
+    kinds={"dlt", "github"},
+    freshness_policy=daily(),
+)
+
+
+@multi_asset(
+    name="load_github", specs=[_GITHUB_SPEC], check_specs=[GITHUB_CHECK], pool="warehouse", retry_policy=RETRY, op_tags=SOURCE
+)
+def github_releases(context: OpExecutionContext, warehouse: WarehouseLease) -> MaterializeResult:
+    """Loads the releases that are new. A repository that can't be asked is a warning: what was loaded before stays."""
+    from stack_pipeline.ingestion.github import GitHub, find_new, known_releases, load_releases, repositories
+
+    settings = Settings.from_env()
+    with failing_clearly():
+        names = repositories(settings.github)
+        github = GitHub.from_env(settings.warehouse.parent)
+        with warehouse.hold(context):
+            known = known_releases(settings.warehouse)
+        found = find_new(github, names, known, context.log.warning)
+        if found.releases:
+            with warehouse.hold(context):
+                load_releases(settings.warehouse, github, found)
+    check = AssetCheckResult(
+        passed=not found.problems,
+        severity=AssetCheckSeverity.WARN,
+        asset_key=GITHUB,
+        check_name=GITHUB_CHECK.name,
+        metadata={"problems": "\n".join(found.problems)} if found.problems else {},
+    )
+    new = [f"{one['repository']} {one['tag_name']}" for one in found.releases]
+    return MaterializeResult(
+        asset_key=GITHUB,
+        metadata={"new releases": MetadataValue.json(new), "repositories": len(names)},
+        check_results=[check],
+    )

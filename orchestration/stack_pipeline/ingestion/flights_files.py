@@ -51,7 +51,7 @@ def _find(folder: Path, table: str) -> Path:
             return path
     raise UserError(
         f"The file of the table {table} is missing: {folder / table}.parquet, .csv, .csv.gz or .csv.zip.",
-        "Put it there, or point FLIGHTS_DIR to the folder that has it.",
+        "Put it there, or name another folder: make pipeline FOLDER=….",
         table=table,
     )
 

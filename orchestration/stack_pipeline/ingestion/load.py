@@ -84,7 +84,7 @@ def _loaded_files(warehouse: Path) -> dict[str, tuple[str, int]]:
     """Fingerprint and rows of what each raw table was loaded from; empty for a new warehouse."""
     if not warehouse.exists():
         return {}
-    with duckdb.connect(str(warehouse)) as connection:
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
         known = connection.execute(
             "select count(*) from duckdb_tables() where schema_name = ? and table_name = 'source_files'", [SCHEMA]
         ).fetchone()

@@ -1,8 +1,9 @@
-"""Writes a snapshot of models to the lake: Parquet files, their manifest, then `latest.json`, which is the swap."""
+"""Writes a snapshot of tables to the lake: Parquet files, their manifest, then `latest.json`, which is the swap."""
 
 import hashlib
 import json
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,13 +12,17 @@ from typing import Any
 import duckdb
 
 from stack_pipeline.errors import UserError
+from stack_pipeline.publish.export import Exporter, export_duckdb
 from stack_pipeline.resources.lake import Lake
 from stack_pipeline.transformation.dbt import PublishedModel
+from stack_pipeline.warehouse import quoted_text
 
 PREFIX = "published/"
 LATEST = f"{PREFIX}latest.json"
 KEEP = 3
 """Snapshots that stay in the lake."""
+
+Manifest = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -29,49 +34,75 @@ class Snapshot:
     size: int
 
 
-def publish_snapshot(warehouse: Path, models: list[PublishedModel], lake: Lake, run_id: str) -> Snapshot:
+def publish_snapshot(
+    warehouse: Path,
+    models: list[PublishedModel],
+    lake: Lake,
+    run_id: str,
+    carried: Sequence[dict[str, Any]] = (),
+    export: Exporter = export_duckdb,
+) -> Snapshot:
     """Publishes `models` as they are in the warehouse; the caller holds its lease.
 
-    Until the last write readers see the snapshot before; a publish that fails leaves that one in place.
+    carried: tables of the snapshot before (entries of its manifest) that this one has as well, unchanged. Their objects are
+    shared, not copied. export: reads the models out of their engine. Until the last write readers see the snapshot before; a
+    publish that fails leaves that one in place.
     """
     now = datetime.now(UTC)
     id = f"{now:%Y%m%dT%H%M%SZ}-{hashlib.sha256(run_id.encode()).hexdigest()[:8]}"
     with tempfile.TemporaryDirectory(prefix=".publish-", dir=warehouse.parent) as folder:
-        tables = _export(warehouse, models, Path(folder), f"{PREFIX}{id}/")
+        export(warehouse, models, Path(folder))
+        with duckdb.connect() as connection:
+            tables = [_entry(connection, model, Path(folder), f"{PREFIX}{id}/") for model in models]
         for table in tables:
             lake.upload(table["key"], Path(folder) / f"{table['name']}.parquet")
+    tables = sorted([*tables, *carried], key=lambda table: table["name"])
+    if not tables:
+        raise UserError(
+            "No model is tagged `publish` and none is a table, so there's nothing to publish.", "Tag the marts in dbt_project.yml."
+        )
     manifest = {"version": 1, "id": id, "runId": run_id, "publishedAt": f"{now:%Y-%m-%dT%H:%M:%SZ}", "tables": tables}
     content = json.dumps(manifest, indent=1).encode()
     lake.write(f"{PREFIX}{id}/manifest.json", content, "application/json")
     lake.write(LATEST, content, "application/json")
-    _prune(lake)
+    _prune(lake, id)
     return Snapshot(id, {table["name"]: table["rows"] for table in tables}, sum(table["bytes"] for table in tables))
 
 
-def latest_id(lake: Lake) -> str | None:
-    """The newest published snapshot's id, or None before the first."""
-    content = lake.read(LATEST)
-    return json.loads(content)["id"] if content else None
+def roll_back(lake: Lake) -> Manifest:
+    """Makes the snapshot before the latest the latest one. Returns its manifest.
 
-
-def _export(warehouse: Path, models: list[PublishedModel], folder: Path, prefix: str) -> list[dict[str, Any]]:
-    if not models:
-        raise UserError("No model is tagged `publish`, so there's nothing to publish.", "Tag the marts in dbt_project.yml.")
-    try:
-        with duckdb.connect(str(warehouse), read_only=True) as connection:
-            return [_export_table(connection, model, folder, prefix) for model in models]
-    except duckdb.Error as error:
+    Raises UserError when there is none. The next publish is a new snapshot, as always.
+    """
+    latest = latest_manifest(lake)
+    earlier = [id for id in _complete(lake.keys(PREFIX)) if latest and id < latest["id"]]
+    if not earlier:
         raise UserError(
-            f"The marts can't be read from {warehouse}: {error}.", "Run the whole pipeline, with dbt before publish."
-        ) from error
+            "There's no earlier snapshot to go back to.", f"The last {KEEP} are kept; publish again with `make pipeline FORCE=1`."
+        )
+    content = lake.read(f"{PREFIX}{earlier[-1]}/manifest.json") or b""
+    lake.write(LATEST, content, "application/json")
+    return json.loads(content)
 
 
-def _export_table(connection: duckdb.DuckDBPyConnection, model: PublishedModel, folder: Path, prefix: str) -> dict[str, Any]:
-    # the database's name in dbt's relation is the warehouse's file name: the same file is open here
+def latest_manifest(lake: Lake) -> Manifest | None:
+    """What readers see now, or None before the first publish."""
+    content = lake.read(LATEST)
+    return json.loads(content) if content else None
+
+
+def latest_id(lake: Lake) -> str | None:
+    """The id of what readers see now, or None before the first publish."""
+    manifest = latest_manifest(lake)
+    return manifest["id"] if manifest else None
+
+
+def _entry(connection: duckdb.DuckDBPyConnection, model: PublishedModel, folder: Path, prefix: str) -> dict[str, Any]:
+    """A table's entry in the manifest, from its Parquet file: what readers will find in it."""
     file = folder / f"{model.name}.parquet"
-    target = str(file).replace("'", "''")
-    rows = connection.execute(f"copy {model.relation} to '{target}' (format parquet, compression zstd)").fetchone()
-    columns = connection.execute(f"describe {model.relation}").fetchall()
+    parquet = quoted_text(str(file))
+    rows = connection.execute(f"select count(*) from read_parquet({parquet})").fetchone()
+    columns = connection.execute(f"describe from read_parquet({parquet})").fetchall()
     with file.open("rb") as content:
         digest = hashlib.file_digest(content, "sha256").hexdigest()
     return {
@@ -85,9 +116,22 @@ def _export_table(connection: duckdb.DuckDBPyConnection, model: PublishedModel, 
     }
 
 
-def _prune(lake: Lake) -> None:
-    """Deletes all but the newest snapshots, and what an interrupted publish left. Ids sort by time."""
+def _complete(keys: list[str]) -> list[str]:
+    """Ids of the snapshots that have a manifest; they sort by time."""
+    return sorted({key.split("/")[1] for key in keys if key.endswith("/manifest.json")})
+
+
+def _prune(lake: Lake, latest: str) -> None:
+    """Deletes all but the newest snapshots, and what an interrupted publish left; not what a kept one shares with older ones.
+
+    latest: stays, wherever its id sorts: ids of one second are in no order.
+    """
     keys = lake.keys(PREFIX)
-    complete = sorted({key.split("/")[1] for key in keys if key.endswith("/manifest.json")})
-    kept = set(complete[-KEEP:])
-    lake.delete([key for key in keys if key != LATEST and key.split("/")[1] not in kept])
+    others = [id for id in _complete(keys) if id != latest]
+    kept = [*others[-(KEEP - 1) :], latest]
+    needed = {LATEST}
+    for id in kept:
+        manifest = f"{PREFIX}{id}/manifest.json"
+        tables = json.loads(lake.read(manifest) or b"{}").get("tables", [])
+        needed |= {manifest, *(table["key"] for table in tables)}
+    lake.delete([key for key in keys if key not in needed])

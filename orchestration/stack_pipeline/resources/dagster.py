@@ -45,4 +45,4 @@ def failing_clearly() -> Iterator[None]:
         yield
     except UserError as error:
         metadata = {"what to do": error.remedy, **error.details}
-        raise Failure(f"{error.message} {error.remedy}", metadata, allow_retries=False) from None
+        raise Failure(str(error), metadata, allow_retries=False) from None

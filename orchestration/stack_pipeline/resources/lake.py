@@ -51,6 +51,10 @@ class Lake:
         with self._clear_errors():
             self._client.upload_file(str(file), self.bucket, key)
 
+    def download(self, key: str, file: Path) -> None:
+        with self._clear_errors():
+            self._client.download_file(self.bucket, key, str(file))
+
     def keys(self, prefix: str) -> list[str]:
         """Keys that begin with `prefix`, sorted."""
         with self._clear_errors():

@@ -4,16 +4,24 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from dagster import AssetCheckResult, AssetObservation, AssetsDefinition, Failure, OpExecutionContext, Output
+from dagster import AssetCheckResult, AssetObservation, AssetsDefinition, Config, Failure, OpExecutionContext, Output
 from dagster_dbt import DagsterDbtTranslator, dbt_assets
 from dagster_dbt.asset_utils import get_subset_selection_for_context
 from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
+from pydantic import Field
 
-from stack_pipeline.resources.dagster import WarehouseLease, failing_clearly
+from stack_pipeline.common import NOTHING_NEW, OUTCOME_TAG
+from stack_pipeline.resources.dagster import LakeResource, WarehouseLease, failing_clearly
 from stack_pipeline.settings import Settings
 from stack_pipeline.transformation.dbt import prepare_manifest, run_dbt
 
 _TRANSLATOR = DagsterDbtTranslator()
+
+
+class BuildConfig(Config):
+    """How to build."""
+
+    force: bool = Field(False, description="Build and publish again, also when nothing is new.")
 
 
 def define_models(settings: Settings) -> AssetsDefinition:
@@ -21,8 +29,13 @@ def define_models(settings: Settings) -> AssetsDefinition:
     manifest: dict[str, Any] = json.loads(prepare_manifest(settings).read_text())
 
     @dbt_assets(manifest=manifest, name="dbt_build", pool="warehouse", dagster_dbt_translator=_TRANSLATOR)
-    def models(context: OpExecutionContext, warehouse: WarehouseLease) -> Iterator[Output | AssetCheckResult | AssetObservation]:
-        """Builds the models and runs their tests. A failing test of severity error fails the step, so nothing is published."""
+    def models(
+        context: OpExecutionContext, config: BuildConfig, warehouse: WarehouseLease, lake: LakeResource
+    ) -> Iterator[Output | AssetCheckResult | AssetObservation]:
+        """Builds the models and runs their tests. A failing test of severity error fails the step, so nothing is published.
+
+        When a run would publish nothing new, yields nothing, so that the steps after it skip.
+        """
         from stack_pipeline import freshness  # with what only runs need
 
         selection, indirect = get_subset_selection_for_context(context, manifest, "fqn:*", None, None, _TRANSLATOR, None)
@@ -30,13 +43,20 @@ def define_models(settings: Settings) -> AssetsDefinition:
         arguments = ["build", "--exclude-resource-type", "unit_test", "--no-write-json", *selection]
         if indirect:
             arguments += ["--indirect-selection", indirect]
+        whole = "--indirect-selection" not in arguments
         with failing_clearly(), warehouse.hold(context):
+            if whole and not config.force and freshness.is_nothing_new(settings, lake.open()):
+                context.log.info("nothing new: warehouse, models and code are those of the last publish")
+                context.instance.add_run_tags(context.run_id, {OUTCOME_TAG: NOTHING_NEW})
+                return
+            names = [key.path[-1] for key in context.selected_asset_keys]
+            freshness.begin(settings, context.run_id, names, whole)
             run = run_dbt(settings, arguments, context.log.info)
         for event in run.events:
             yield from DbtCoreCliEventMessage(event, {}).to_default_asset_events(manifest, _TRANSLATOR, context)
         if not run.success:
             raise Failure(_explain(run.failures), {"failures": "\n".join(run.failures)}, allow_retries=False)
-        freshness.built(settings, context.run_id, whole="--indirect-selection" not in arguments)
+        freshness.built(settings, context.run_id)
 
     return models
 
@@ -45,6 +65,6 @@ def _explain(failures: list[str]) -> str:
     several = f" and {len(failures) - 1} more" if len(failures) > 1 else ""
     first = failures[0] if failures else "see the step's log"
     return (
-        f"dbt build failed: {first}{several}. Nothing was published; the last snapshot stays."
-        " Correct the data or the model, then run the pipeline again."
+        f"dbt build failed: {first}{several}. Nothing was published; the last snapshot stays.\n"
+        "→ Correct the data or the model, then run the pipeline again."
     )

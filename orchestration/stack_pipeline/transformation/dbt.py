@@ -12,11 +12,15 @@ from typing import Any
 
 from stack_pipeline.errors import UserError
 from stack_pipeline.settings import Settings, quiet_telemetry
+from stack_pipeline.transformation.profile import profiles_file
 
 _NOT_READ = {"target", "logs", "node_modules", "README.md", ".user.yml"}
 _READ = {".sql", ".yml", ".yaml", ".csv", ".md", ".py"}
 
-_DISTRIBUTIONS = ("dbt-core", "dbt-duckdb", "duckdb")
+_DISTRIBUTIONS = ("dbt-core", "dbt-duckdb", "dbt-snowflake", "duckdb")
+
+_OFFLINE = {"parse", "docs", "list", "ls", "deps", "clean"}
+"""Commands that open no warehouse, the way they're called here."""
 
 Event = dict[str, Any]
 """A structured dbt event: `info` (name, msg, level) and `data`."""
@@ -35,10 +39,12 @@ def run_dbt(settings: Settings, arguments: list[str], tell: Callable[[str], None
     """Runs `dbt <arguments>` on the project; the caller holds the warehouse's lease unless dbt only parses.
 
     tell: gets a line for each model and failing test, as they end. Raises UserError when dbt couldn't run at all, with
-    dbt's own message.
+    dbt's own message, or when Snowflake can't be reached.
     """
     quiet_telemetry()
-    os.environ["WAREHOUSE_PATH"] = str(settings.warehouse)  # dbt's profile reads it
+    _set_environment(settings)
+    if settings.on_snowflake and arguments[0] not in _OFFLINE:
+        _try_snowflake()
     from dbt.cli.main import dbtRunner
     from dbt_common.events.base_types import EventMsg
     from google.protobuf.json_format import MessageToDict
@@ -54,7 +60,7 @@ def run_dbt(settings: Settings, arguments: list[str], tell: Callable[[str], None
 
     settings.warehouse.parent.mkdir(parents=True, exist_ok=True)
     try:
-        result = dbtRunner(callbacks=[collect]).invoke([*arguments, *_folders(settings)])
+        result = dbtRunner(callbacks=[collect]).invoke([*arguments, *_folders(settings, arguments[0])])
     finally:
         _close_warehouse()
     if isinstance(result.exception, (KeyboardInterrupt, SystemExit)):
@@ -68,12 +74,28 @@ def run_dbt(settings: Settings, arguments: list[str], tell: Callable[[str], None
     return DbtRun(result.success, events, _failures(result.result))
 
 
-def _folders(settings: Settings) -> list[str]:
+def _set_environment(settings: Settings) -> None:
+    """What the profile and packages.yml read."""
+    os.environ["WAREHOUSE_PATH"] = str(settings.warehouse)
+    os.environ["DBT_PACKAGES"] = "true" if (settings.dbt_project / "dbt_packages" / "dbt_utils").is_dir() else ""
+
+
+def _try_snowflake() -> None:
+    """dbt has no timeout for a login: it tries an account that doesn't answer for minutes, then prints a stack trace."""
+    from stack_pipeline.snowflake import connect
+
+    with connect():
+        pass
+
+
+def _folders(settings: Settings, command: str) -> list[str]:
+    # debug writes no artefacts and doesn't know the option
+    artefacts = [] if command == "debug" else ["--target-path", str(settings.dbt_target)]
     return [
+        *artefacts,
         "--project-dir", str(settings.dbt_project),
-        "--profiles-dir", str(settings.dbt_profiles),
+        "--profiles-dir", str(profiles_file(settings).parent),
         "--target", settings.dbt_target_name,
-        "--target-path", str(settings.dbt_target),
         "--log-path", str(settings.dbt_target / "logs"),
         "--no-use-colors",
     ]  # fmt: skip
@@ -97,7 +119,7 @@ def project_fingerprint(settings: Settings) -> str:
     for distribution in _DISTRIBUTIONS:
         digest.update(f"{distribution} {importlib.metadata.version(distribution)}\n".encode())
     digest.update(f"{settings.dbt_target_name} {settings.warehouse}\n".encode())
-    files = set(_project_files(settings.dbt_project)) | {settings.dbt_profiles / "profiles.yml"}
+    files = {profiles_file(settings), *_project_files(settings.dbt_project)}
     for path in sorted(files):
         digest.update(f"{path} ".encode() + hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
@@ -136,17 +158,23 @@ def prepare_manifest(settings: Settings) -> Path:
 
 @dataclass(frozen=True)
 class PublishedModel:
-    """A model that readers get. relation: its quoted name in the warehouse. index: lists of columns to index."""
+    """A model that readers get.
+
+    relation: its quoted name in the warehouse. index: lists of columns to index. landed: it is no model but a table as it was
+    loaded, which is in the stack's DuckDB file whatever dbt's target is.
+    """
 
     name: str
     relation: str
     index: list[list[str]]
+    landed: bool = False
 
 
 def published_models(manifest: Path) -> list[PublishedModel]:
-    """The models tagged `publish`, by name."""
-    nodes = json.loads(manifest.read_text())["nodes"].values()
-    models = [node for node in nodes if node["resource_type"] == "model" and "publish" in node["tags"]]
+    """The models tagged `publish`, by name; of a project that tags none, all that are tables, which leaves its views out."""
+    nodes = [node for node in json.loads(manifest.read_text())["nodes"].values() if node["resource_type"] == "model"]
+    tagged = [node for node in nodes if "publish" in node["tags"]]
+    models = tagged or [node for node in nodes if node["config"]["materialized"] in ("table", "incremental")]
     return sorted(
         (PublishedModel(node["name"], node["relation_name"], node["config"]["meta"].get("index", [])) for node in models),
         key=lambda model: model.name,

@@ -1,0 +1,22 @@
+"""What the assets have in common."""
+
+from datetime import timedelta
+
+from dagster import Backoff, FreshnessPolicy, Jitter, RetryPolicy
+
+OWNERS = ["team:data"]
+
+RETRY = RetryPolicy(max_retries=2, delay=2, backoff=Backoff.EXPONENTIAL, jitter=Jitter.PLUS_MINUS)
+"""For faults that pass: a network, a server that restarts. A user's error isn't retried (`failing_clearly`)."""
+
+SOURCE = {"dagster/priority": "10"}
+"""Tags of what loads a source: such steps go first, so that dbt, which may find nothing new, comes after all of them."""
+
+OUTCOME_TAG = "stack/outcome"
+"""Tag of a run that found nothing to do; its value is NOTHING_NEW."""
+NOTHING_NEW = "nothing new"
+
+
+def daily() -> FreshnessPolicy:
+    """The pipeline runs once a day: half a day late is a warning, a whole day a failure."""
+    return FreshnessPolicy.time_window(fail_window=timedelta(hours=48), warn_window=timedelta(hours=36))

@@ -1,0 +1,20 @@
+"""Tables that are published as they were loaded, without a model: those of the inbox, and the quarantine."""
+
+from pathlib import Path
+
+from stack_pipeline.transformation.dbt import PublishedModel
+from stack_pipeline.warehouse import connect, quoted
+
+SCHEMAS = ("inbox", "quarantine")
+"""Schemas of the warehouse; their table `orders` is published as `inbox_orders`."""
+
+
+def landed_tables(warehouse: Path) -> list[PublishedModel]:
+    """Every table of the schemas, by name; the caller holds the warehouse's lease."""
+    if not warehouse.exists():
+        return []
+    with connect(warehouse, read_only=True) as connection:
+        rows = connection.execute(
+            "select schema_name, table_name from duckdb_tables() where schema_name in (select unnest(?)) order by all", [SCHEMAS]
+        ).fetchall()
+    return [PublishedModel(f"{schema}_{table}", f"{schema}.{quoted(table)}", [], landed=True) for schema, table in rows]

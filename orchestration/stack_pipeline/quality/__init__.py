@@ -1,0 +1,1 @@
+"""Great Expectations: suites in orchestration/quality/, run before the publish; results as checks, bad rows in quarantine."""
