@@ -4,7 +4,7 @@ SHELL := /bin/sh
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 STACK_CLI := node tools/cli/bin/stack.cjs $(if $(VERBOSE),--verbose)
 
-.PHONY: help setup deploy-local pipeline status secret logs down reset graph test lint build affected bench format
+.PHONY: help setup deploy-local pipeline rollback status secret logs down reset graph test lint build affected bench connector format
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -19,13 +19,16 @@ deploy-local: setup ## Bring everything up on this machine, run the pipeline, sh
 	@$(STACK_CLI) up
 
 pipeline: setup ## Run the pipeline now (FORCE=1: even if nothing is new; FOLDER=: other source files)
-	@$(STACK_CLI) pipeline $(if $(FORCE),--force) $(if $(FOLDER),--folder $(FOLDER))
+	@$(STACK_CLI) pipeline $(if $(filter-out 0 no false,$(FORCE)),--force) $(if $(FOLDER),--folder '$(subst ','\'',$(FOLDER))')
+
+rollback: setup ## Give readers the snapshot before the one that they have
+	@$(STACK_CLI) rollback
 
 status: setup ## Health, address and memory of every unit (JSON=1: as JSON)
-	@$(STACK_CLI) status $(if $(JSON),--json)
+	@$(STACK_CLI) status $(if $(filter-out 0 no false,$(JSON)),--json)
 
 secret: setup ## Print one secret: make -s secret s=duckdb-http k=token
-	@$(STACK_CLI) secret $(or $(s),$(error which service? make secret s=NAME k=KEY)) $(or $(k),$(error which key? make secret s=NAME k=KEY))
+	@$(if $(and $(s),$(k)),,echo "✘ which secret?" >&2; echo "→ make -s secret s=duckdb-http k=token" >&2; exit 2;) $(STACK_CLI) secret $(s) $(k)
 
 logs: setup ## Follow a service's log: make logs s=orchestration (without s: everybody's)
 	@$(STACK_CLI) logs $(s)
@@ -34,7 +37,7 @@ down: setup ## Stop everything; the data stays
 	@$(STACK_CLI) down
 
 reset: setup ## Stop everything and delete this stack's data (asks; YES=1 doesn't)
-	@$(STACK_CLI) reset $(if $(YES),--yes)
+	@$(STACK_CLI) reset $(if $(filter-out 0 no false,$(YES)),--yes)
 
 graph: setup ## Show the project graph in a browser
 	@nx graph
@@ -53,6 +56,9 @@ affected: setup ## Lint, test and build what differs from BASE (default: main)
 
 bench: setup ## Benchmarks, each against a peer in the same run
 	@node benchmarks/run.cjs $(only)
+
+connector: setup ## Add an Airbyte connector: make connector add=source-github
+	@$(if $(add),,echo "✘ which connector?" >&2; echo "→ make connector add=source-github" >&2; exit 2;) node apps/ingestion/connectors.mjs add '$(add)'
 
 format: setup ## Format the code
 	@prettier --write --log-level warn . && .venv/bin/ruff format

@@ -86,6 +86,10 @@ describe('deploy', () => {
     expect(error.message).toMatch(/^b\/main died 3 times in a row/);
     expect(error.details).toEqual(Array.from({ length: 20 }, (_, i) => `line ${i + 11}`));
     expect((await stack.unit('a')).health).toBe('healthy');
+    expect(await stack.unit('b')).toMatchObject({
+      health: 'failed',
+      problem: expect.stringMatching(/^b\/main died 3 times in a row[^]*line 30[^]*→ /),
+    });
   });
 
   it('adopts the same processes after the supervisor was killed', async () => {
@@ -94,6 +98,12 @@ describe('deploy', () => {
     await stack.deploy('a');
     const { pid } = await stack.unit('a');
     process.kill((await stack.status()).supervisor?.pid ?? 0, 'SIGKILL');
+    await eventually(async () =>
+      expect(await stack?.status()).toMatchObject({
+        supervisorDied: true,
+        units: [{ health: 'unhealthy', pids: [pid], reason: 'runs, but nobody watches it' }],
+      }),
+    );
     await stack.reopen();
     expect((await stack.deploy('a')).changed).toBe(false);
     expect((await stack.unit('a')).pid).toBe(pid);

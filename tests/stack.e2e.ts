@@ -1,9 +1,20 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, truncateSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
 import { type UnitStatus, findWorkspace, stackPaths } from '@stack/runtime';
 import { eventually, launchBrowser } from '@stack/testing';
+import { Client } from 'pg';
 import type { Browser } from 'playwright-core';
 
 /** One stack, in a folder and with ports of its own, as a user meets it: each test goes on where the one before has ended. */
@@ -12,8 +23,10 @@ jest.setTimeout(300_000);
 
 const workspace = findWorkspace();
 const home = mkdtempSync(path.join(tmpdir(), 'stack-e2e-'));
+// Nothing of the Nx that runs this spec: it would take our deploys for a loop of its own tasks.
+const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('NX_')));
 const env = {
-  ...process.env,
+  ...inherited,
   STACK: `e2e-${process.pid}`,
   STACK_HOME: home,
   NX_DAEMON: 'false',
@@ -22,6 +35,7 @@ const env = {
   NX_TUI: 'false',
 };
 const paths = stackPaths(workspace, env);
+const inbox = path.join(workspace, 'data', paths.name, 'inbox');
 
 interface Outcome {
   readonly status: number | null;
@@ -85,6 +99,7 @@ async function query(sql: string): Promise<unknown[][]> {
 afterAll(async () => {
   await make('down');
   rmSync(home, { recursive: true, force: true });
+  rmSync(path.dirname(inbox), { recursive: true, force: true });
 });
 
 describe('a deploy', () => {
@@ -111,13 +126,20 @@ describe('make deploy-local', () => {
   it('runs the pipeline and ends with a table of what there is', async () => {
     const { status: code, output } = await make('deploy-local');
     expect([code, code === 0 ? '' : output]).toEqual([0, '']);
-    expect(output).toMatch(/duckdb-http\s+http:\/\/127\.0\.0\.1:\d+\s+✔ healthy\s+\d+ MB/);
+    expect(output).toMatch(/duckdb-http\s+http:\/\/127\.0\.0\.1:\d+\s+✔ healthy\s+\d+ MiB/);
   });
 
   it('gives every page of the table an address whose health answers 200', async () => {
     const http = (await status()).filter((unit) => unit.healthUrl !== undefined);
     expect(http.map(({ name }) => name)).toEqual(
-      expect.arrayContaining(['object-store', 'traefik', 'duckdb-http', 'evidence', 'orchestration']),
+      expect.arrayContaining([
+        'object-store',
+        'traefik',
+        'ingestion',
+        'duckdb-http',
+        'evidence',
+        'orchestration',
+      ]),
     );
     for (const { name, healthUrl } of http)
       expect([name, (await fetch(healthUrl ?? '')).status]).toEqual([name, 200]);
@@ -165,6 +187,68 @@ describe('the Evidence site', () => {
   });
 });
 
+describe('the data docs', () => {
+  it('open in a browser, from this machine alone, and say what was checked', async () => {
+    const browser = await launchBrowser();
+    try {
+      const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+      const troubles: string[] = [];
+      const base = await urlOf('evidence');
+      page.on('request', (request) => request.url().startsWith(base) || troubles.push(request.url()));
+      page.on('response', (answer) => answer.status() < 400 || troubles.push(answer.url()));
+      await page.goto(`${base}/data-docs/`);
+      await page.getByText('marts.fct_flights').first().waitFor();
+      await page.screenshot({ path: path.join(workspace, 'test-results', 'data-docs.png') });
+      expect(troubles).toEqual([]);
+    } finally {
+      await browser.close();
+    }
+  });
+});
+
+describe('the inbox', () => {
+  it('turns a dropped file into a table with no command typed, and keeps its bad row aside', async () => {
+    mkdirSync(inbox, { recursive: true });
+    writeFileSync(path.join(inbox, 'customers.csv'), 'id,name\n1,Ann\n2,Bob,too many\n');
+    const started = Date.now();
+    await eventually(
+      async () => expect(await query('select id, name from inbox_customers')).toEqual([[1, 'Ann']]),
+      120_000,
+    );
+    console.log(`queryable after ${((Date.now() - started) / 1_000).toFixed(0)} s (target: 60 s)`);
+    expect(await query('select file, line, reason from quarantine_inbox_rows')).toEqual([
+      ['customers.csv', expect.anything(), 'Expected Number of Columns: 2 Found: 3'],
+    ]);
+  });
+});
+
+describe('make rollback', () => {
+  it('gives readers the snapshot before', async () => {
+    const { status: code, output } = await make('rollback');
+    expect([code, code === 0 ? '' : output]).toEqual([0, '']);
+    await expect(query('select * from inbox_customers')).rejects.toThrow('inbox_customers');
+    expect(await query('select count(*) from fct_flights')).toEqual([[336_776]]);
+    expect((await make('pipeline', 'FORCE=1')).status).toBe(0);
+  });
+});
+
+describe('PostgreSQL', () => {
+  it('has the published marts, for a role that may only read them', async () => {
+    const url = new URL(await urlOf('postgres'));
+    Object.assign(url, { username: 'reader', pathname: '/marts' });
+    url.password = (await make('secret', 's=postgres', 'k=reader')).output.trim();
+    const client = new Client({ connectionString: url.href });
+    await client.connect();
+    try {
+      const { rows } = await client.query('select count(*)::int as flights from marts.fct_flights');
+      expect(rows).toEqual([{ flights: 336_776 }]);
+      await expect(client.query('delete from marts.fct_flights')).rejects.toThrow(/read-only|permission/);
+    } finally {
+      await client.end();
+    }
+  });
+});
+
 describe('faults', () => {
   it('a damaged source file fails the load; nothing is published and the old data still answers', async () => {
     const folder = path.join(home, 'flights');
@@ -196,6 +280,8 @@ describe('faults', () => {
       }
     }
     expect(await query('select count(*) from fct_flights')).toEqual([[336_776]]);
+    const { status: code, output } = await make('pipeline');
+    expect([code, code === 0 ? '' : output]).toEqual([0, '']);
   });
 
   it('a killed supervisor is followed by one that has the same processes', async () => {

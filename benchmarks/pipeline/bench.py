@@ -53,7 +53,9 @@ def run_through_stack(url: str, config: dict[str, Any]) -> Timed:
     started = time.perf_counter()
     params = {
         "selector": {"repositoryLocationName": "stack_pipeline", "repositoryName": "__repository__", "jobName": "pipeline"},
-        "runConfigData": {"ops": {"load_flights": {"config": config}}},
+        "runConfigData": {
+            "ops": {"load_flights": {"config": config}, "dbt_build": {"config": {"force": config.get("force", False)}}}
+        },
         "mode": "default",
     }
     launched = _query(url, LAUNCH, {"params": params})["launchRun"]

@@ -1,8 +1,9 @@
-"""The pipeline as a plain script: load, dbt build, publish, in one process without an orchestrator, a lease or a queue."""
+"""The pipeline as a plain script: load, dbt build, checks, publish, in one process without an orchestrator, a lease or a queue."""
 
 import argparse
 import dataclasses
 import os
+import tempfile
 import time
 import uuid
 from pathlib import Path
@@ -18,6 +19,8 @@ def main() -> None:
     from stack_pipeline.ingestion.flights_files import find_sources
     from stack_pipeline.ingestion.load import load_flights
     from stack_pipeline.publish.snapshot import publish_snapshot
+    from stack_pipeline.quality.suites import read_suites
+    from stack_pipeline.quality.validation import validate
     from stack_pipeline.resources.lake import Lake
     from stack_pipeline.settings import Settings
     from stack_pipeline.transformation.dbt import published_models, run_dbt
@@ -33,6 +36,11 @@ def main() -> None:
     if not build.success:
         raise SystemExit("\n".join(build.failures))
     _lap("dbt", started)
+    started = time.perf_counter()
+    with tempfile.TemporaryDirectory() as docs:
+        if any(verdict.blocks for verdict in validate(settings.warehouse, read_suites(), Path(docs))):
+            raise SystemExit("a check failed")
+    _lap("checks", started)
     started = time.perf_counter()
     models = published_models(settings.dbt_target / "manifest.json")
     publish_snapshot(settings.warehouse, models, Lake(os.environ["LAKE_S3_ENDPOINT"], options.bucket), uuid.uuid4().hex)
