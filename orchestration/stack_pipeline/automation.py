@@ -24,7 +24,7 @@ from dagster import (
 )
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-from stack_pipeline.ingestion.assets import GITHUB, INBOX
+from stack_pipeline.ingestion.assets import DAYS, FLIGHTS, GITHUB, INBOX
 from stack_pipeline.publish.sinks import SNAPSHOT
 from stack_pipeline.settings import Settings
 
@@ -34,7 +34,7 @@ _log = logging.getLogger("stack_pipeline.automation")
 
 pipeline = define_asset_job(
     "pipeline",
-    AssetSelection.all() - AssetSelection.assets(SINK),
+    AssetSelection.all() - AssetSelection.assets(SINK, DAYS),
     description="Load every source, build and test the models, publish a snapshot to the readers.",
 )
 
@@ -48,6 +48,12 @@ github_job = define_asset_job(
     "github",
     AssetSelection.assets(GITHUB).downstream() - AssetSelection.assets(SINK),
     description="Load the new releases, build what depends on them, publish.",
+)
+
+days_job = define_asset_job(
+    "flight_days",
+    AssetSelection.assets(DAYS).downstream() - AssetSelection.assets(SINK) | AssetSelection.checks_for_assets(FLIGHTS),
+    description="Load some days of the flights again, build and test what depends on them, publish.",
 )
 
 sinks_job = define_asset_job(
@@ -156,4 +162,4 @@ def run_failed(context: RunFailureSensorContext) -> None:
     send(text, {"run": run.run_id, "job": run.job_name, "at": datetime.now(UTC).isoformat(timespec="seconds")})
 
 
-JOBS: list[UnresolvedAssetJobDefinition] = [pipeline, inbox_job, github_job, sinks_job]
+JOBS: list[UnresolvedAssetJobDefinition] = [pipeline, inbox_job, github_job, days_job, sinks_job]

@@ -11,11 +11,13 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import boto3
 import duckdb
 import pytest
 from dagster import DagsterInstance, ExecuteInProcessResult
+from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 from stack_pipeline.resources.lake import Lake
 from stack_pipeline.settings import Settings, packaged_flights, quiet_telemetry
 
@@ -207,14 +209,23 @@ class Pipeline:
         self.lake = lake
         self.instance = instance
 
-    def run(self, force: bool = False, job: str = "pipeline") -> ExecuteInProcessResult:
+    def run(
+        self,
+        force: bool = False,
+        job: str = "pipeline",
+        ops: dict[str, Any] | None = None,
+        partitions: tuple[str, str] | None = None,
+    ) -> ExecuteInProcessResult:
+        """ops: run config of the job's steps. partitions: the first and the last."""
         from stack_pipeline.definitions import define
 
         definition = define(Settings.from_env()).resolve_job_def(job)
         forced = {"config": {"force": force}}
-        ops = {"load_flights": forced, "dbt_build": forced} if job == "pipeline" else {}
+        if ops is None:
+            ops = {"load_flights": forced, "dbt_build": forced} if job == "pipeline" else {}
         config = {"ops": ops, "loggers": {"console": {"config": {"log_level": "ERROR"}}}}
-        return definition.execute_in_process(config, instance=self.instance, raise_on_error=False)
+        tags = dict(zip((ASSET_PARTITION_RANGE_START_TAG, ASSET_PARTITION_RANGE_END_TAG), partitions or (), strict=False))
+        return definition.execute_in_process(config, instance=self.instance, raise_on_error=False, tags=tags)
 
     def failure(self, result: ExecuteInProcessResult, step: str) -> str:
         """What the user reads about a failed step."""

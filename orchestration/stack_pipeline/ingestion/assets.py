@@ -1,6 +1,7 @@
-"""The raw tables as assets: the flights, and what lies in the inbox. Each source writes only what is new."""
+"""The raw tables as assets: the flights, what lies in the inbox, GitHub's releases. Each source writes only what is new."""
 
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 from dagster import (
@@ -9,7 +10,9 @@ from dagster import (
     AssetCheckSpec,
     AssetKey,
     AssetSpec,
+    BackfillPolicy,
     Config,
+    DynamicPartitionsDefinition,
     MaterializeResult,
     MetadataValue,
     OpExecutionContext,
@@ -18,9 +21,16 @@ from dagster import (
 from pydantic import Field
 
 from stack_pipeline.common import OWNERS, RETRY, SOURCE, daily
+from stack_pipeline.errors import UserError
+from stack_pipeline.ingestion.partitions import mark_loaded
 from stack_pipeline.ingestion.tables import COLUMNS
 from stack_pipeline.resources.dagster import WarehouseLease, failing_clearly
 from stack_pipeline.settings import Settings
+
+FLIGHTS = AssetKey(["raw", "flights"])
+DAYS = AssetKey(["raw", "flights_by_day"])
+FLIGHT_DAYS = DynamicPartitionsDefinition(name="flight_days")
+"""The days that the sources have, `YYYY-MM-DD`: known once they were loaded."""
 
 INBOX = AssetKey(["raw", "inbox"])
 INBOX_CHECK = AssetCheckSpec("every_file_loaded", asset=INBOX, description="No file of the inbox was refused as a whole.")
@@ -69,8 +79,69 @@ def flights(context: OpExecutionContext, config: LoadConfig, warehouse: Warehous
                 "bytes": table.path.stat().st_size,
                 "file": str(table.path),
                 "changed": table.changed,
+                "days loaded": len(table.days),
             },
         )
+        mark_loaded(context, DAYS, FLIGHT_DAYS, table.days)
+
+
+class DaysConfig(Config):
+    """Which days to load, in a run that has no partitions."""
+
+    first: str | None = Field(None, description="The first day, YYYY-MM-DD.")
+    last: str | None = Field(None, description="The last day; by default the first.")
+    folder: str | None = Field(None, description="Folder of the files; by default FLIGHTS_DIR, else the demo's data.")
+
+
+_DAYS_SPEC = AssetSpec(
+    DAYS,
+    description=(
+        "The flights by day: a partition is loaded when `raw/flights` is, and can be loaded again alone, from the day's own file"
+        " (`flights/<day>.csv` in the sources' folder) or from the file of all."
+    ),
+    group_name="ingestion",
+    owners=OWNERS,
+    kinds={"duckdb"},
+    partitions_def=FLIGHT_DAYS,
+)
+
+
+@multi_asset(
+    name="load_flight_days",
+    specs=[_DAYS_SPEC],
+    pool="warehouse",
+    retry_policy=RETRY,
+    op_tags=SOURCE,
+    backfill_policy=BackfillPolicy.single_run(),
+)
+def flight_days(context: OpExecutionContext, config: DaysConfig, warehouse: WarehouseLease) -> Iterator[MaterializeResult]:
+    """Loads the run's days again: their rows are replaced in `raw.flights`, all or none."""
+    from stack_pipeline.ingestion.flights_files import find_sources
+    from stack_pipeline.ingestion.load import load_days
+
+    partitioned = context.has_partition_key or context.has_partition_key_range
+    with failing_clearly():
+        settings = Settings.from_env()
+        asked = [date.fromisoformat(key) for key in context.partition_keys] if partitioned else _days(config)
+        sources = find_sources(Path(config.folder) if config.folder else settings.flights)
+        with warehouse.hold(context):
+            rows = load_days(settings.warehouse, sources, asked)
+    if not partitioned:
+        mark_loaded(context, DAYS, FLIGHT_DAYS, sorted(rows))
+    yield MaterializeResult(asset_key=DAYS, metadata={"dagster/row_count": sum(rows.values()), "days": len(rows)})
+
+
+def _days(config: DaysConfig) -> list[date]:
+    try:
+        first = date.fromisoformat(config.first or "")
+        last = date.fromisoformat(config.last or config.first or "")
+    except ValueError:
+        raise UserError(
+            f"{config.first}..{config.last or config.first} names no days.", "Give them as 2013-06-01 or 2013-06-01..2013-06-30."
+        ) from None
+    if last < first:
+        raise UserError(f"{last} is before {first}.", "Give the earlier day first.")
+    return [date.fromordinal(number) for number in range(first.toordinal(), last.toordinal() + 1)]
 
 
 _INBOX_SPEC = AssetSpec(

@@ -1,7 +1,8 @@
-"""Reads the five files of the flights, checks them in full, and hands each on as Parquet.
+"""Reads the files of the flights, checks them in full, and hands each on as Parquet.
 
-A file is accepted as `<table>.parquet`, `.csv`, `.csv.gz` or `.csv.zip`. Everything is read before anything is loaded, so a
-broken file can't leave the warehouse half new.
+A file is accepted as `<table>.parquet`, `.csv`, `.csv.gz` or `.csv.zip`. Flights of a single day may be in a file of their own,
+`flights/<YYYY-MM-DD>.csv` and so on, which has precedence over that day in the file of all. Everything is read before anything
+is loaded, so a broken file can't leave the warehouse half new.
 """
 
 import gzip
@@ -10,6 +11,7 @@ import shutil
 import zipfile
 import zlib
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
@@ -32,16 +34,39 @@ _DAMAGE = (pa.ArrowException, OSError, EOFError, zlib.error, zipfile.BadZipFile,
 
 @dataclass(frozen=True)
 class SourceFile:
-    """A source's file. fingerprint: SHA-256 of its bytes, hexadecimal."""
+    """A source's file. fingerprint: SHA-256 of its bytes, hexadecimal. day: the only one that a file of the flights has."""
 
     table: str
     path: Path
     fingerprint: str
+    day: date | None = None
+
+    @property
+    def name(self) -> str:
+        """What tells it from the other sources: `flights`, `flights/2014-01-01`."""
+        return f"{self.table}/{self.day}" if self.day else self.table
 
 
 def find_sources(folder: Path) -> list[SourceFile]:
-    """The file of each table. Raises UserError when one is missing or unreadable."""
-    return [SourceFile(table, path := _find(folder, table), _digest(path)) for table in TABLES]
+    """The file of each table, then those of single days, by day. Raises UserError when one is missing or unreadable."""
+    tables = [SourceFile(table, path := _find(folder, table), _digest(path)) for table in TABLES]
+    return [*tables, *_find_days(folder / "flights")]
+
+
+def _find_days(folder: Path) -> list[SourceFile]:
+    found: dict[date, Path] = {}
+    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        suffix = next((suffix for suffix in SUFFIXES if path.name.endswith(suffix)), None)
+        if suffix is None or path.name.startswith("."):
+            continue
+        try:
+            day = date.fromisoformat(path.name.removesuffix(suffix))
+        except ValueError:
+            raise _broken(path, "its name is no day, such as 2014-01-01.csv") from None
+        if day in found:
+            raise _broken(path, f"{found[day].name} is of the same day")
+        found[day] = path
+    return [SourceFile("flights", path, _digest(path), day) for day, path in sorted(found.items())]
 
 
 def _find(folder: Path, table: str) -> Path:
@@ -71,11 +96,14 @@ def to_parquet(source: SourceFile, folder: Path) -> tuple[Path, int]:
     damaged, cut off, empty, or lacks a column.
     """
     schema = TABLES[source.table]
+    target = folder / f"{source.name.replace('/', '-')}.parquet"
     try:
         if source.path.suffix == ".parquet":
-            path, rows = _check_parquet(source.path, schema, folder / f"{source.table}.parquet")
+            path, rows = _check_parquet(source.path, schema, target)
         else:
-            path, rows = _convert_csv(source.path, schema, folder / f"{source.table}.parquet")
+            path, rows = _convert_csv(source.path, schema, target)
+        if source.day:
+            _require_day(source, path)
     except _DAMAGE as error:
         raise _broken(source.path, str(error)) from error
     if rows == 0:
@@ -149,6 +177,14 @@ def _require_columns(source: Path, names: list[str], schema: pa.Schema) -> None:
     missing = [name for name in schema.names if name not in names]
     if missing:
         raise _broken(source, f"it lacks the column{'s' if len(missing) > 1 else ''} {', '.join(missing)}")
+
+
+def _require_day(source: SourceFile, parquet: Path) -> None:
+    """The rows of another day would replace those that the day's own file has."""
+    rows = pa.parquet.read_table(parquet, columns=["year", "month", "day"]).group_by(["year", "month", "day"]).aggregate([])
+    days = [(row["year"], row["month"], row["day"]) for row in rows.to_pylist()]
+    if other := next((day for day in days if source.day and day != source.day.timetuple()[:3]), None):
+        raise _broken(source.path, f"it has flights of another day: {'-'.join(map(str, other))}")
 
 
 def _broken(path: Path, reason: str) -> UserError:

@@ -1,9 +1,15 @@
-"""Loads the flights' files into the warehouse's schema `raw` with dlt: only those that changed, by Parquet import."""
+"""Loads the flights' files into the warehouse's schema `raw`: only those that changed, by Parquet import.
+
+Whole tables by dlt. Single days by SQL: their rows and their line in the ledger change in one transaction, and what it costs
+doesn't grow with the table.
+"""
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import dlt
@@ -15,19 +21,23 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 from stack_pipeline.errors import UserError
 from stack_pipeline.ingestion.flights_files import TABLES, SourceFile, to_parquet
 from stack_pipeline.settings import quiet_telemetry
+from stack_pipeline.warehouse import connect, quoted_text, table_columns, transaction
 
 SCHEMA = "raw"
-_LOADED = f"{SCHEMA}.source_files"
+_FILES = "flights_files"
+_LOADED = f"{SCHEMA}.{_FILES}"
+_DAY = "make_date(year, month, day)"
 
 
 @dataclass(frozen=True)
 class LoadedTable:
-    """What a load did to a table. rows: rows it has now. changed: false when its file was loaded before."""
+    """What a load did to a table. rows: rows it has now. changed: false when its files were loaded before. days: those loaded."""
 
     table: str
     path: Path
     rows: int
     changed: bool
+    days: list[date]
 
 
 def load_flights(warehouse: Path, sources: list[SourceFile], force: bool = False) -> list[LoadedTable]:
@@ -38,17 +48,94 @@ def load_flights(warehouse: Path, sources: list[SourceFile], force: bool = False
     quiet_telemetry()
     warehouse.parent.mkdir(parents=True, exist_ok=True)
     before = {} if force else _loaded_files(warehouse)
-    changed = [source for source in sources if before.get(source.table, ("", 0))[0] != source.fingerprint]
-    rows = {table: count for table, (_, count) in before.items()}
+    changed = [source for source in sources if before.get(source.name) != source.fingerprint]
+    tables = [source for source in changed if not source.day]
+    anew = any(source.table == "flights" for source in tables)
+    days = [source for source in (sources if anew else changed) if source.day]
+    with _parquet(warehouse, [*tables, *days]) as files:
+        if tables:
+            loaded = {source.table: files[source.name] for source in tables}
+            _forget(warehouse, tables, anew)
+            _run_dlt(warehouse, loaded, files.folder)
+            _remember(warehouse, tables)
+        if days:
+            _replace_days(
+                warehouse, {source: files[source.name][0] for source in days}, [source.day for source in days if source.day]
+            )
+    with connect(warehouse, read_only=True) as connection:
+        new_days = _days(connection) if anew else [source.day for source in days if source.day]
+        return [
+            LoadedTable(
+                source.table,
+                source.path,
+                (connection.execute(f"select count(*) from {SCHEMA}.{source.table}").fetchone() or (0,))[0],
+                source in tables or (source.table == "flights" and bool(days)),
+                new_days if source.table == "flights" else [],
+            )
+            for source in sources
+            if not source.day
+        ]
+
+
+def load_days(warehouse: Path, sources: list[SourceFile], days: Collection[date]) -> dict[date, int]:
+    """Loads these days of the flights again, each from its own file or from the file of all; the caller holds the lease.
+
+    Returns the rows of each. Raises UserError when no file has a day, with the warehouse as it was.
+    """
+    own = {source.day: source for source in sources if source.day in days}
+    whole = next(source for source in sources if source.table == "flights" and not source.day)
+    rest = [day for day in days if day not in own]
+    if whole.fingerprint != _loaded_files(warehouse).get(whole.name):
+        raise UserError(
+            f"The file {whole.path} isn't loaded as it is now, so a day of it can't be loaded alone.", "Run the pipeline first."
+        )
+    with _parquet(warehouse, [*own.values(), *([whole] if rest else [])]) as files:
+        parts = {source: files[source.name][0] for source in own.values()}
+        if rest:
+            parts[whole] = files[whole.name][0]
+        rows = _replace_days(warehouse, parts, days)
+    return rows
+
+
+def _replace_days(warehouse: Path, files: dict[SourceFile, Path], days: Collection[date]) -> dict[date, int]:
+    """Puts the days' rows of `files` in the place of those that are there, all or none."""
+    quiet_telemetry()
+    with connect(warehouse) as connection, transaction(connection):
+        connection.execute(f"delete from {SCHEMA}.flights where {_DAY} in (select unnest(?))", [list(days)])
+        for source, path in files.items():
+            wanted = [source.day] if source.day else [day for day in days if day not in {other.day for other in files}]
+            parquet = f"read_parquet({quoted_text(str(path))})"
+            connection.execute(f"insert into {SCHEMA}.flights by name from {parquet} where {_DAY} in (select unnest(?))", [wanted])
+        found = dict(
+            connection.execute(
+                f"select {_DAY}, count(*) from {SCHEMA}.flights where {_DAY} in (select unnest(?)) group by all", [list(days)]
+            ).fetchall()
+        )
+        if missing := sorted(set(days) - set(found)):
+            raise UserError(
+                f"No file has flights of {', '.join(map(str, missing))}.", f"Choose other days, or add flights/{missing[0]}.csv."
+            )
+        _remember_in(connection, [source for source in files if source.day])
+    return found
+
+
+def _days(connection: duckdb.DuckDBPyConnection) -> list[date]:
+    return [day for (day,) in connection.execute(f"select distinct {_DAY} as day from {SCHEMA}.flights order by day").fetchall()]
+
+
+class _Parquet(dict[str, tuple[Path, int]]):
+    """File and rows of each source, by the source's name; `folder` is there for other temporary files too."""
+
+    def __init__(self, folder: Path, sources: list[SourceFile]) -> None:
+        super().__init__({source.name: to_parquet(source, folder) for source in sources})
+        self.folder = folder
+
+
+@contextmanager
+def _parquet(warehouse: Path, sources: list[SourceFile]) -> Iterator[_Parquet]:
     # beside the warehouse: dlt links the files into its load package instead of copying them
     with tempfile.TemporaryDirectory(prefix=".load-", dir=warehouse.parent) as folder:
-        files = {source.table: to_parquet(source, Path(folder)) for source in changed}
-        if changed:
-            _forget(warehouse, changed)
-            _run_dlt(warehouse, files, Path(folder))
-            _remember(warehouse, changed, files)
-    rows |= {table: count for table, (_, count) in files.items()}
-    return [LoadedTable(source.table, source.path, rows[source.table], source in changed) for source in sources]
+        yield _Parquet(Path(folder), sources)
 
 
 def _run_dlt(warehouse: Path, files: dict[str, tuple[Path, int]], folder: Path) -> None:
@@ -80,34 +167,36 @@ def _resource(table: str, path: Path, rows: int) -> DltResource:
     return parquet
 
 
-def _loaded_files(warehouse: Path) -> dict[str, tuple[str, int]]:
-    """Fingerprint and rows of what each raw table was loaded from; empty for a new warehouse."""
+def _loaded_files(warehouse: Path) -> dict[str, str]:
+    """Fingerprint of each source as it was loaded, by its name; empty for a new warehouse."""
     if not warehouse.exists():
         return {}
-    with duckdb.connect(str(warehouse), read_only=True) as connection:
-        known = connection.execute(
-            "select count(*) from duckdb_tables() where schema_name = ? and table_name = 'source_files'", [SCHEMA]
-        ).fetchone()
-        if known == (0,):
+    with connect(warehouse, read_only=True) as connection:
+        if not table_columns(connection, SCHEMA, _FILES):
             return {}
-        loaded = connection.execute(f"select table_name, fingerprint, row_count from {_LOADED}").fetchall()
-    return {table: (fingerprint, rows) for table, fingerprint, rows in loaded}
+        return dict(connection.execute(f"select source, fingerprint from {_LOADED}").fetchall())
 
 
-def _forget(warehouse: Path, sources: list[SourceFile]) -> None:
-    """Marks the tables as not loaded, so that a load that is killed is done again."""
-    with duckdb.connect(str(warehouse)) as connection:
+def _forget(warehouse: Path, tables: list[SourceFile], days: bool) -> None:
+    """Marks the tables, and the flights' days, as not loaded, so that a load that is killed is done again."""
+    with connect(warehouse) as connection, transaction(connection):
         connection.execute(f"create schema if not exists {SCHEMA}")
         connection.execute(
-            f"create table if not exists {_LOADED}"
-            " (table_name varchar, path varchar, fingerprint varchar, row_count bigint, loaded_at timestamp)"
+            f"create table if not exists {_LOADED} (source varchar, path varchar, fingerprint varchar, loaded_at timestamp)"
         )
-        connection.execute(f"delete from {_LOADED} where table_name in (select unnest(?))", [[source.table for source in sources]])
+        connection.execute(f"delete from {_LOADED} where source in (select unnest(?))", [[source.name for source in tables]])
+        if days:
+            connection.execute(f"delete from {_LOADED} where source like 'flights/%'")
 
 
-def _remember(warehouse: Path, sources: list[SourceFile], files: dict[str, tuple[Path, int]]) -> None:
-    with duckdb.connect(str(warehouse)) as connection:
-        connection.executemany(
-            f"insert into {_LOADED} values (?, ?, ?, ?, now() at time zone 'UTC')",
-            [[source.table, str(source.path), source.fingerprint, files[source.table][1]] for source in sources],
+def _remember(warehouse: Path, sources: list[SourceFile]) -> None:
+    with connect(warehouse) as connection, transaction(connection):
+        _remember_in(connection, sources)
+
+
+def _remember_in(connection: duckdb.DuckDBPyConnection, sources: list[SourceFile]) -> None:
+    for source in sources:
+        connection.execute(f"delete from {_LOADED} where source = ?", [source.name])
+        connection.execute(
+            f"insert into {_LOADED} values (?, ?, ?, now() at time zone 'UTC')", [source.name, str(source.path), source.fingerprint]
         )

@@ -48,10 +48,13 @@ def define_quality(settings: Settings, sources: Iterable[AssetKey], models: Iter
         ],
         pool="warehouse",
         retry_policy=RETRY,
-        can_subset=False,
+        can_subset=True,
     )
     def quality(context: OpExecutionContext, warehouse: WarehouseLease, lake: LakeResource) -> Iterator[AssetCheckResult]:
-        """Runs the suites; bad rows go to quarantine.failed_rows, the data docs to the lake, where Evidence serves them."""
+        """Runs the suites; bad rows go to quarantine.failed_rows, the data docs to the lake, where Evidence serves them.
+
+        All of them, so that the docs are whole; what counts are those of the assets that the run is about.
+        """
         from stack_pipeline.quality.docs import publish_docs
         from stack_pipeline.quality.validation import validate
 
@@ -60,8 +63,10 @@ def define_quality(settings: Settings, sources: Iterable[AssetKey], models: Iter
                 verdicts = validate(settings.warehouse, suites, Path(folder), f"run {context.run_id[:8]}")
             with failing_clearly():
                 publish_docs(Path(folder), lake.open())
+        selected = {key.asset_key for key in context.selected_asset_check_keys}
+        verdicts = [verdict for verdict in verdicts if AssetKey(verdict.suite.asset) in selected]
         found = {verdict.suite.table: verdict for verdict in verdicts}
-        for suite in suites:
+        for suite in (suite for suite in suites if AssetKey(suite.asset) in selected):
             verdict = found.get(suite.table)
             yield AssetCheckResult(
                 passed=verdict is None or not verdict.failed,

@@ -1,21 +1,41 @@
 """dbt's models as assets and its tests as their checks, built by one step."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from dagster import AssetCheckResult, AssetObservation, AssetsDefinition, Config, Failure, OpExecutionContext, Output
-from dagster_dbt import DagsterDbtTranslator, dbt_assets
+from dagster import (
+    AssetCheckResult,
+    AssetObservation,
+    AssetsDefinition,
+    AssetSpec,
+    Config,
+    Failure,
+    OpExecutionContext,
+    Output,
+)
+from dagster_dbt import DagsterDbtTranslator, DbtProject, dbt_assets
 from dagster_dbt.asset_utils import get_subset_selection_for_context
 from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 from pydantic import Field
 
 from stack_pipeline.common import NOTHING_NEW, OUTCOME_TAG
+from stack_pipeline.ingestion.assets import DAYS, FLIGHTS
 from stack_pipeline.resources.dagster import LakeResource, WarehouseLease, failing_clearly
 from stack_pipeline.settings import Settings
 from stack_pipeline.transformation.dbt import prepare_manifest, run_dbt
 
-_TRANSLATOR = DagsterDbtTranslator()
+
+class _Translator(DagsterDbtTranslator):
+    """What reads `raw/flights` also comes after the days that are loaded alone."""
+
+    def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None) -> AssetSpec:
+        spec = super().get_asset_spec(manifest, unique_id, project)
+        reads = any(dep.asset_key == FLIGHTS for dep in spec.deps)
+        return spec.merge_attributes(deps=[DAYS]) if reads else spec
+
+
+_TRANSLATOR = _Translator()
 
 
 class BuildConfig(Config):
