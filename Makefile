@@ -18,8 +18,8 @@ setup: ## Install what the checkout needs, if a lock file changed
 deploy-local: setup ## Bring everything up on this machine, run the pipeline, show where to look
 	@$(STACK_CLI) up
 
-pipeline: setup ## Run the pipeline now (FORCE=1: even if nothing is new; FOLDER=: other source files)
-	@$(STACK_CLI) pipeline $(if $(filter-out 0 no false,$(FORCE)),--force) $(if $(FOLDER),--folder '$(subst ','\'',$(FOLDER))')
+pipeline: setup ## Run the pipeline now (FORCE=1: even if nothing is new; FOLDER=: other files; DAYS=2013-06-01..2013-06-30: those again)
+	@$(STACK_CLI) pipeline $(if $(filter-out 0 no false,$(FORCE)),--force) $(if $(FOLDER),--folder '$(subst ','\'',$(FOLDER))') $(if $(DAYS),--days '$(DAYS)')
 
 rollback: setup ## Give readers the snapshot before the one that they have
 	@$(STACK_CLI) rollback

@@ -297,6 +297,7 @@ describe('faults', () => {
   it('two deploys at once: one waits for the other and both end well', async () => {
     const both = await Promise.all([deploy(), deploy()]);
     expect(both.map(({ status: code, output }) => (code === 0 ? '' : output))).toEqual(['', '']);
+    expect(both.map(({ output }) => output).join()).toContain('is at work: waiting for it');
   });
 
   it('down leaves no process behind, and is fine when there is none', async () => {

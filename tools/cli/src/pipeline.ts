@@ -9,6 +9,8 @@ export interface PipelineOptions {
   readonly force?: boolean;
   /** Other source files than the installed ones. */
   readonly folder?: string;
+  /** Only these days of the flights, `2013-06-01` or `2013-06-01..2013-06-30`. */
+  readonly days?: string;
 }
 
 /** Milliseconds between two looks at the run. */
@@ -35,10 +37,11 @@ export async function runPipeline(options: PipelineOptions): Promise<void> {
   const dagster = new Dagster(url);
   const folder = options.folder && path.resolve(options.folder);
   const force = options.force ?? false;
-  const id = await dagster.launch('pipeline', {
-    load_flights: { force, ...(folder && { folder }) },
-    dbt_build: { force },
-  });
+  const source = folder ? { folder } : {};
+  const [first, last = first] = options.days?.split('..') ?? [];
+  const id = await (first
+    ? dagster.launch('flight_days', { load_flight_days: { first, last, ...source }, dbt_build: { force } })
+    : dagster.launch('pipeline', { load_flights: { force, ...source }, dbt_build: { force } }));
   const page = `${url}/runs/${id}`;
   console.log(`pipeline: started, ${page}`);
   const run = await follow(dagster, id);

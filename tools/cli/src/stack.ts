@@ -33,6 +33,7 @@ program
   .description('run the pipeline now')
   .option('--force', 'even if nothing is new')
   .option('--folder <path>', 'with the source files of this folder')
+  .option('--days <first..last>', 'load only these days of the flights again')
   .action(runPipeline);
 program
   .command('rollback')

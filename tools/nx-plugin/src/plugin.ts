@@ -20,6 +20,8 @@ import {
 } from '@nx/devkit';
 import { LAYERS, type Layer, type UnitFolder, findUnits, layerBelow } from '@stack/runtime/units';
 
+export { postTasksExecution, preTasksExecution } from './one-deploy';
+
 const PROJECTS = '{libs,tools,infra,docker,apps}/*/package.json';
 const TOP_PROJECTS = '{orchestration,transformation,tests}/package.json';
 
