@@ -1,5 +1,9 @@
 """Errors that a user can mend. Code raises them as plain exceptions; Dagster's steps turn them into one clear failure."""
 
+import os
+import shutil
+from pathlib import Path
+
 
 class UserError(Exception):
     """What failed and where (`message`), and what to do about it (`remedy`). Shown without a stack trace."""
@@ -9,3 +13,18 @@ class UserError(Exception):
         self.message = message
         self.remedy = remedy
         self.details = details
+
+
+_FULL = ("No space left on device", "disk is full", "Errno 28")
+
+
+def disk_full(said: str) -> UserError | None:
+    """The error for the user when a tool said, in its own words, that there is no space left; None when it said something else."""
+    if not any(words in said for words in _FULL):
+        return None
+    folder = Path(os.environ.get("WAREHOUSE_PATH", ".")).parent
+    free = f" ({shutil.disk_usage(folder).free >> 20} MiB free)" if folder.exists() else ""
+    return UserError(
+        f"No space is left on the disk of {folder}{free}.",
+        f"Free some (df -h {folder}), then run the pipeline again. Nothing was lost, and readers have the last snapshot.",
+    )

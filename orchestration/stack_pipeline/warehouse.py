@@ -1,5 +1,7 @@
 """Opening the warehouse's DuckDB file, always by who holds its lease."""
 
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +25,17 @@ def connect(warehouse: Path, read_only: bool = False, memory: str | None = None)
         yield connection
     finally:
         connection.close()
+
+
+@contextmanager
+def scratch(warehouse: Path, purpose: str) -> Iterator[Path]:
+    """A folder beside the warehouse, on its disk, for the block. What one that was killed has left there is deleted first."""
+    prefix = f".{purpose}-"
+    for left in warehouse.parent.glob(f"{prefix}*"):
+        shutil.rmtree(left, ignore_errors=True)
+    warehouse.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=warehouse.parent) as folder:
+        yield Path(folder)
 
 
 @contextmanager

@@ -36,6 +36,7 @@ class LeaseServer:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.owners: list[str] = []
+        self.on_grant: Callable[[str], object] = lambda _: None
         self._free = threading.Condition()
         self._holders: dict[str, dict] = {}
         self._tokens: dict[str, str] = {}
@@ -75,6 +76,7 @@ class LeaseServer:
             self._tokens[token] = name
             self._holders[name] = {"owner": request["owner"], "pid": request["pid"], "since": "2026-01-01T00:00:00Z"}
             self.owners.append(request["owner"])
+        self.on_grant(request["owner"])
         self._send(connection, {"id": request["id"], "ok": True, "token": token})
         return token
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 
-from stack_pipeline.errors import UserError
+from stack_pipeline.errors import UserError, disk_full
 from stack_pipeline.inbox.files import InboxFile, check, find_files
 from stack_pipeline.inbox.read import Reader, open_reader
 from stack_pipeline.warehouse import connect, quoted, quoted_text, table_columns, transaction
@@ -75,6 +75,8 @@ def load_inbox(
         try:
             loaded = _load_file(warehouse, file, known, memory)
         except UserError as error:
+            if disk_full(str(error)):
+                raise  # not the file's fault
             loaded = LoadedFile(file.name, file.table, problem=str(error))
             _note_problem(warehouse, file, str(error))
         if loaded is None:

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ import yaml
 
 from stack_pipeline.errors import UserError
 from stack_pipeline.settings import quiet_telemetry
-from stack_pipeline.warehouse import connect, table_columns
+from stack_pipeline.warehouse import connect, scratch, table_columns
 
 API = "https://api.github.com"
 TABLE = "github_releases"
@@ -227,7 +226,7 @@ def load_releases(warehouse: Path, github: GitHub, found: Found) -> None:
         yield from found.releases
 
     if found.releases:
-        with tempfile.TemporaryDirectory(prefix=".github-", dir=warehouse.parent) as folder:
+        with scratch(warehouse, "github") as folder:
             os.environ["DLT_DATA_DIR"] = f"{folder}/dlt"
             pipeline = dlt.pipeline(
                 "github",

@@ -5,7 +5,6 @@ doesn't grow with the table.
 """
 
 import os
-import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 from stack_pipeline.errors import UserError
 from stack_pipeline.ingestion.flights_files import TABLES, SourceFile, to_parquet
 from stack_pipeline.settings import quiet_telemetry
-from stack_pipeline.warehouse import connect, quoted_text, table_columns, transaction
+from stack_pipeline.warehouse import connect, quoted_text, scratch, table_columns, transaction
 
 SCHEMA = "raw"
 _FILES = "flights_files"
@@ -46,7 +45,6 @@ def load_flights(warehouse: Path, sources: list[SourceFile], force: bool = False
     force: load every file, also those that were loaded before. Raises UserError on a damaged file, with the warehouse as it was.
     """
     quiet_telemetry()
-    warehouse.parent.mkdir(parents=True, exist_ok=True)
     before = {} if force else _loaded_files(warehouse)
     changed = [source for source in sources if before.get(source.name) != source.fingerprint]
     tables = [source for source in changed if not source.day]
@@ -134,8 +132,8 @@ class _Parquet(dict[str, tuple[Path, int]]):
 @contextmanager
 def _parquet(warehouse: Path, sources: list[SourceFile]) -> Iterator[_Parquet]:
     # beside the warehouse: dlt links the files into its load package instead of copying them
-    with tempfile.TemporaryDirectory(prefix=".load-", dir=warehouse.parent) as folder:
-        yield _Parquet(Path(folder), sources)
+    with scratch(warehouse, "load") as folder:
+        yield _Parquet(folder, sources)
 
 
 def _run_dlt(warehouse: Path, files: dict[str, tuple[Path, int]], folder: Path) -> None:

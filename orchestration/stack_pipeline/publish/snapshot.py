@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +14,7 @@ from stack_pipeline.errors import UserError
 from stack_pipeline.publish.export import Exporter, export_duckdb
 from stack_pipeline.resources.lake import Lake
 from stack_pipeline.transformation.dbt import PublishedModel
-from stack_pipeline.warehouse import quoted_text
+from stack_pipeline.warehouse import quoted_text, scratch
 
 PREFIX = "published/"
 LATEST = f"{PREFIX}latest.json"
@@ -50,12 +49,12 @@ def publish_snapshot(
     """
     now = datetime.now(UTC)
     id = f"{now:%Y%m%dT%H%M%SZ}-{hashlib.sha256(run_id.encode()).hexdigest()[:8]}"
-    with tempfile.TemporaryDirectory(prefix=".publish-", dir=warehouse.parent) as folder:
-        export(warehouse, models, Path(folder))
+    with scratch(warehouse, "publish") as folder:
+        export(warehouse, models, folder)
         with duckdb.connect() as connection:
-            tables = [_entry(connection, model, Path(folder), f"{PREFIX}{id}/") for model in models]
+            tables = [_entry(connection, model, folder, f"{PREFIX}{id}/") for model in models]
         for table in tables:
-            lake.upload(table["key"], Path(folder) / f"{table['name']}.parquet")
+            lake.upload(table["key"], folder / f"{table['name']}.parquet")
     tables = sorted([*tables, *carried], key=lambda table: table["name"])
     if not tables:
         raise UserError(

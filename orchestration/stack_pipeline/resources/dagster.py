@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from dagster import ConfigurableResource, Failure, OpExecutionContext
 
 from stack_pipeline import lease
-from stack_pipeline.errors import UserError
+from stack_pipeline.errors import UserError, disk_full
 
 if TYPE_CHECKING:
     from stack_pipeline.resources.lake import Lake
@@ -40,9 +40,11 @@ class WarehouseLease(ConfigurableResource):
 
 @contextmanager
 def failing_clearly() -> Iterator[None]:
-    """Turns a user's error into a failure that says what, where and what to do; a retry wouldn't help."""
+    """Turns a user's error, or a full disk, into a failure that says what, where and what to do; a retry wouldn't help."""
     try:
         yield
-    except UserError as error:
-        metadata = {"what to do": error.remedy, **error.details}
-        raise Failure(str(error), metadata, allow_retries=False) from None
+    except Exception as error:
+        told = disk_full(str(error)) or error
+        if not isinstance(told, UserError):
+            raise
+        raise Failure(str(told), {"what to do": told.remedy, **told.details}, allow_retries=False) from None

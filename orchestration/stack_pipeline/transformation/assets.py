@@ -20,6 +20,7 @@ from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 from pydantic import Field
 
 from stack_pipeline.common import NOTHING_NEW, OUTCOME_TAG
+from stack_pipeline.errors import disk_full
 from stack_pipeline.ingestion.assets import DAYS, FLIGHTS
 from stack_pipeline.resources.dagster import LakeResource, WarehouseLease, failing_clearly
 from stack_pipeline.settings import Settings
@@ -82,6 +83,8 @@ def define_models(settings: Settings) -> AssetsDefinition:
 
 
 def _explain(failures: list[str]) -> str:
+    if full := disk_full("\n".join(failures)):
+        return str(full)
     several = f" and {len(failures) - 1} more" if len(failures) > 1 else ""
     first = failures[0] if failures else "see the step's log"
     return (
