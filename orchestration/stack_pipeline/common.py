@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from dagster import Backoff, FreshnessPolicy, Jitter, RetryPolicy
+from dagster import Backoff, FreshnessPolicy, Jitter, OpExecutionContext, RetryPolicy
 
 OWNERS = ["team:data"]
 
@@ -15,6 +15,11 @@ SOURCE = {"dagster/priority": "10"}
 OUTCOME_TAG = "stack/outcome"
 """Tag of a run that found nothing to do; its value is NOTHING_NEW."""
 NOTHING_NEW = "nothing new"
+
+
+def note(context: OpExecutionContext, text: str) -> None:
+    """Says in a few words what the step found new: a tag of the run, which `make pipeline` shows beside the step."""
+    context.instance.add_run_tags(context.run_id, {f"stack/{context.op.name}": text})
 
 
 def daily() -> FreshnessPolicy:

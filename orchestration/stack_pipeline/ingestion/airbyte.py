@@ -16,7 +16,7 @@ from dagster import (
     multi_asset,
 )
 
-from stack_pipeline.common import OWNERS, SOURCE, daily
+from stack_pipeline.common import NOTHING_NEW, OWNERS, SOURCE, daily, note
 
 SCHEMA = "raw_airbyte"
 STREAMS = ("users", "products", "purchases")
@@ -49,6 +49,7 @@ def define_airbyte() -> AssetsDefinition | None:
     def airbyte(context: OpExecutionContext) -> Iterator[MaterializeResult]:
         """Runs a sync and waits for it. One that fails is a warning: what was loaded before stays."""
         problem, job = _sync(context)
+        note(context, f"failed: {problem}" if problem else f"{job['rowsSynced']:,} rows" if job.get("rowsSynced") else NOTHING_NEW)
         for key in keys:
             yield MaterializeResult(
                 asset_key=key,

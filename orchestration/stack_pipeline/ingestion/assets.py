@@ -20,7 +20,7 @@ from dagster import (
 )
 from pydantic import Field
 
-from stack_pipeline.common import OWNERS, RETRY, SOURCE, daily
+from stack_pipeline.common import NOTHING_NEW, OWNERS, RETRY, SOURCE, daily, note
 from stack_pipeline.errors import UserError
 from stack_pipeline.ingestion.partitions import mark_loaded
 from stack_pipeline.ingestion.tables import COLUMNS
@@ -71,6 +71,7 @@ def flights(context: OpExecutionContext, config: LoadConfig, warehouse: Warehous
         with warehouse.hold(context):
             sources = find_sources(Path(config.folder) if config.folder else settings.flights)
             loaded = load_flights(settings.warehouse, sources, config.force)
+    note(context, ", ".join(f"{one.table} {_count(one.rows, 'row')}" for one in loaded if one.changed) or NOTHING_NEW)
     for table in loaded:
         yield MaterializeResult(
             asset_key=AssetKey(["raw", table.table]),
@@ -83,6 +84,10 @@ def flights(context: OpExecutionContext, config: LoadConfig, warehouse: Warehous
             },
         )
         mark_loaded(context, DAYS, FLIGHT_DAYS, table.days)
+
+
+def _count(number: int, one: str, many: str | None = None) -> str:
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
 
 
 class DaysConfig(Config):
@@ -126,6 +131,7 @@ def flight_days(context: OpExecutionContext, config: DaysConfig, warehouse: Ware
         sources = find_sources(Path(config.folder) if config.folder else settings.flights)
         with warehouse.hold(context):
             rows = load_days(settings.warehouse, sources, asked)
+    note(context, f"{_count(len(rows), 'day')}, {_count(sum(rows.values()), 'row')}")
     if not partitioned:
         mark_loaded(context, DAYS, FLIGHT_DAYS, sorted(rows))
     yield MaterializeResult(asset_key=DAYS, metadata={"dagster/row_count": sum(rows.values()), "days": len(rows)})
@@ -168,6 +174,9 @@ def inbox(context: OpExecutionContext, warehouse: WarehouseLease) -> Materialize
         rows = tables(settings.warehouse)
     if waiting:
         context.log.info(f"still being written, so left for the next time: {', '.join(waiting)}")
+    files = [f"{one.file} {'refused' if one.problem else _count(one.rows, 'row')}" for one in loaded]
+    quarantined = sum(one.quarantined for one in loaded)
+    note(context, ", ".join([*files, *([f"{_count(quarantined, 'line')} in quarantine"] if quarantined else [])]) or NOTHING_NEW)
     check = AssetCheckResult(
         passed=not refused,
         severity=AssetCheckSeverity.WARN,
@@ -181,7 +190,7 @@ def inbox(context: OpExecutionContext, warehouse: WarehouseLease) -> Materialize
             "dagster/row_count": sum(rows.values()),
             "rows by table": rows,
             "loaded": MetadataValue.json([one.file for one in loaded if not one.problem]),
-            "quarantined": sum(one.quarantined for one in loaded),
+            "quarantined": quarantined,
         },
         check_results=[check],
     )
@@ -214,6 +223,9 @@ def github_releases(context: OpExecutionContext, warehouse: WarehouseLease) -> M
         if found.releases:
             with warehouse.hold(context):
                 load_releases(settings.warehouse, github, found)
+    news = [_count(len(found.releases), "new release")] if found.releases else []
+    unasked = [f"{len(found.problems)} of {_count(len(names), 'repository', 'repositories')} couldn't be asked"]
+    note(context, ", ".join([*news, *(unasked if found.problems else [])]) or NOTHING_NEW)
     check = AssetCheckResult(
         passed=not found.problems,
         severity=AssetCheckSeverity.WARN,

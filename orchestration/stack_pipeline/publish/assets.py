@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from dagster import AssetsDefinition, MaterializeResult, OpExecutionContext, asset
 
-from stack_pipeline.common import NOTHING_NEW, OUTCOME_TAG, OWNERS, RETRY, daily
+from stack_pipeline.common import NOTHING_NEW, OUTCOME_TAG, OWNERS, RETRY, daily, note
 from stack_pipeline.ingestion.assets import INBOX
 from stack_pipeline.resources.dagster import LakeResource, WarehouseLease, failing_clearly
 from stack_pipeline.settings import Settings
@@ -54,6 +54,7 @@ def define_snapshot(settings: Settings, models: AssetsDefinition) -> AssetsDefin
             published = publish_snapshot(settings.warehouse, tables, lake.open(), context.run_id, carried, exporter(settings))
             freshness.published(settings, context.run_id, published.id)
         context.instance.add_run_tags(context.run_id, {SNAPSHOT_TAG: published.id})
+        note(context, f"{len(published.rows)} tables, {sum(published.rows.values()):,} rows")
         yield MaterializeResult(
             metadata={
                 "snapshot": published.id,

@@ -16,7 +16,7 @@ from dagster import (
     multi_asset_check,
 )
 
-from stack_pipeline.common import RETRY
+from stack_pipeline.common import RETRY, note
 from stack_pipeline.quality.suites import Suite, read_suites
 from stack_pipeline.resources.dagster import LakeResource, WarehouseLease, failing_clearly
 from stack_pipeline.settings import Settings
@@ -75,6 +75,8 @@ def define_quality(settings: Settings, sources: Iterable[AssetKey], models: Iter
                 check_name=CHECK,
                 metadata=_metadata(suite, verdict),
             )
+        failed = sum(len(verdict.failed) for verdict in verdicts)
+        note(context, f"{sum(len(verdict.findings) for verdict in verdicts)} expectations, {failed or 'none'} failed")
         if blocking := [verdict for verdict in verdicts if verdict.blocks]:
             raise Failure(_explain(blocking), allow_retries=False)
 

@@ -1,6 +1,7 @@
 """dbt's models as assets and its tests as their checks, built by one step."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -19,7 +20,7 @@ from dagster_dbt.asset_utils import get_subset_selection_for_context
 from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 from pydantic import Field
 
-from stack_pipeline.common import NOTHING_NEW, OUTCOME_TAG
+from stack_pipeline.common import NOTHING_NEW, OUTCOME_TAG, note
 from stack_pipeline.errors import disk_full
 from stack_pipeline.ingestion.assets import DAYS, FLIGHTS
 from stack_pipeline.resources.dagster import LakeResource, WarehouseLease, failing_clearly
@@ -69,6 +70,7 @@ def define_models(settings: Settings) -> AssetsDefinition:
             if whole and not config.force and freshness.is_nothing_new(settings, lake.open()):
                 context.log.info("nothing new: warehouse, models and code are those of the last publish")
                 context.instance.add_run_tags(context.run_id, {OUTCOME_TAG: NOTHING_NEW})
+                note(context, "nothing new since the last publish")
                 return
             names = [key.path[-1] for key in context.selected_asset_keys]
             freshness.begin(settings, context.run_id, names, whole)
@@ -78,6 +80,8 @@ def define_models(settings: Settings) -> AssetsDefinition:
         if not run.success:
             raise Failure(_explain(run.failures), {"failures": "\n".join(run.failures)}, allow_retries=False)
         freshness.built(settings, context.run_id)
+        kinds = Counter(event["data"]["node_info"]["resource_type"] for event in run.events)
+        note(context, ", ".join(f"{kinds[kind]} {kind}s" for kind in ("model", "seed", "snapshot", "test") if kinds[kind]))
 
     return models
 

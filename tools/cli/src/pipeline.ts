@@ -72,13 +72,15 @@ async function follow(dagster: Dagster, id: string): Promise<Run> {
   };
   for (;;) {
     const run = await dagster.run(id);
+    const notes = new Map(run.tags.map(({ key, value }) => [key, value]));
     for (const step of run.stepStats) {
       if (ended.has(step.stepKey) || !step.endTime || !step.startTime) continue;
       ended.add(step.stepKey);
-      if (step.status !== 'SKIPPED')
-        say(
-          `  ${step.status === 'SUCCESS' ? '✔' : '✘'} ${step.stepKey} (${(step.endTime - step.startTime).toFixed(1)} s)`,
-        );
+      if (step.status === 'SKIPPED') continue;
+      const mark = step.status === 'SUCCESS' ? '✔' : '✘';
+      const note = notes.get(`stack/${step.stepKey}`);
+      const seconds = (step.endTime - step.startTime).toFixed(1);
+      say(`  ${mark} ${step.stepKey} (${seconds} s)${note ? `: ${note}` : ''}`);
     }
     if (['SUCCESS', 'FAILURE', 'CANCELED'].includes(run.status)) return run;
     if (Date.now() - spoke > 2_000) {

@@ -1,5 +1,5 @@
 import { StackError } from '@stack/model';
-import { type StackStatus, readRegistry, stackPaths, stackStatus } from '@stack/runtime';
+import { type StackStatus, asStackError, readRegistry, stackPaths, stackStatus } from '@stack/runtime';
 import { execa } from 'execa';
 import { runPipeline } from './pipeline';
 import { printStatus } from './status';
@@ -25,8 +25,9 @@ export async function up(options: { pipeline: boolean }): Promise<void> {
   const unchanged = before === (await fingerprint());
   if (unchanged)
     console.log(`✔ nothing to change: all ${readRegistry(stack).length} units are already as wanted`);
-  if (options.pipeline) await runPipeline({});
+  const failure: unknown = options.pipeline && (await runPipeline({}).then(() => undefined, asStackError));
   printStatus(await stackStatus(stack));
+  if (failure) throw failure;
   console.log(`\n✔ ${stack.name} is up after ${((Date.now() - started) / 1_000).toFixed(0)} s`);
 }
 
