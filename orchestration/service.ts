@@ -18,7 +18,7 @@ const database = postgres.url('sql', { database: 'dagster' });
 const marts = postgres.url('sql', { database: 'marts' });
 
 /** What the user may set, in the environment or in `.env`, when deploying. */
-const SETTINGS = ['ALERT_WEBHOOK_URL', 'PIPELINE_CRON', 'FLIGHTS_DIR', 'GITHUB_API', 'WAREHOUSE_MEMORY'];
+const SETTINGS = ['ALERT_WEBHOOK_URL', 'PIPELINE_CRON', 'FLIGHTS_DIR', 'GITHUB_API'];
 const settings = Object.fromEntries(SETTINGS.map((name) => [name, process.env[name] ?? '']));
 
 export const orchestration = defineService({

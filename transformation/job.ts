@@ -40,6 +40,7 @@ export function dbtEnvironmentFrom(env: NodeJS.ProcessEnv): Record<string, Value
     DBT_TARGET_PATH: targetPath,
     DBT_LOG_PATH: text`${stack.dir}/data/transformation/logs`,
     DBT_SEND_ANONYMOUS_USAGE_STATS: 'false',
+    WAREHOUSE_MEMORY: env.WAREHOUSE_MEMORY ?? '',
     DBT_PACKAGES: existsSync(path.join(project ?? __dirname, 'dbt_packages', 'dbt_utils')) ? 'true' : '',
     ...(target === 'snowflake_prod' && snowflake(env)),
   };

@@ -15,11 +15,17 @@ class UserError(Exception):
         self.details = details
 
 
+OUT_OF_MEMORY = "Out of Memory Error"
 _FULL = ("No space left on device", "disk is full", "Errno 28")
 
 
-def disk_full(said: str) -> UserError | None:
-    """The error for the user when a tool said, in its own words, that there is no space left; None when it said something else."""
+def machine_limit(said: str) -> UserError | None:
+    """The error for the user when a tool said, in its own words, that disk or memory isn't enough; else None."""
+    if OUT_OF_MEMORY in said:
+        return UserError(
+            f"The engine needs more memory than it may have (WAREHOUSE_MEMORY={os.environ.get('WAREHOUSE_MEMORY') or '1GB'}).",
+            "Allow more: a line like WAREHOUSE_MEMORY=4GB in .env, make deploy-local, then run the pipeline again.",
+        )
     if not any(words in said for words in _FULL):
         return None
     folder = Path(os.environ.get("WAREHOUSE_PATH", ".")).parent

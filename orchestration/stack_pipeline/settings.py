@@ -23,16 +23,15 @@ class Settings:
     """What the pipeline works on.
 
     warehouse: the DuckDB file. flights: folder of the five source files. inbox: folder of the user's files. github: the file
-    that names the repositories. memory: bound of DuckDB's memory while it loads, e.g. `1GB`. dbt_project: the stack's dbt
-    project or the user's own. dbt_profiles: folder of the stack's profiles.yml. dbt_target: dbt's artefacts, one folder a stack
-    (two stacks share one checkout). dbt_target_name: the profile's target.
+    that names the repositories. dbt_project: the stack's dbt project or the user's own. dbt_profiles: folder of the stack's
+    profiles.yml. dbt_target: dbt's artefacts, one folder a stack (two stacks share one checkout). dbt_target_name: the profile's
+    target.
     """
 
     warehouse: Path
     flights: Path
     inbox: Path
     github: Path
-    memory: str
     dbt_project: Path
     dbt_profiles: Path
     dbt_target: Path
@@ -40,7 +39,7 @@ class Settings:
 
     @classmethod
     def from_env(cls) -> "Settings":
-        """Reads WAREHOUSE_PATH (required), FLIGHTS_DIR, INBOX_DIR (or STACK_NAME), GITHUB_CONFIG, WAREHOUSE_MEMORY and dbt's:
+        """Reads WAREHOUSE_PATH (required), FLIGHTS_DIR, INBOX_DIR (or STACK_NAME), GITHUB_CONFIG and dbt's:
         DBT_PROJECT_DIR (the unit's) or DBT_PROJECT (the user's), DBT_PROFILES_DIR, DBT_TARGET_PATH, DBT_TARGET.
 
         Raises UserError when WAREHOUSE_PATH is missing.
@@ -57,7 +56,6 @@ class Settings:
             flights=Path(os.environ.get("FLIGHTS_DIR") or packaged_flights()).resolve(),
             inbox=Path(os.environ.get("INBOX_DIR") or _inbox_of(os.environ.get("STACK_NAME") or "local")).resolve(),
             github=Path(os.environ.get("GITHUB_CONFIG") or REPOSITORY / "orchestration" / "github.yml").resolve(),
-            memory=os.environ.get("WAREHOUSE_MEMORY") or "1GB",
             dbt_project=project,
             dbt_profiles=Path(os.environ.get("DBT_PROFILES_DIR") or stacks).resolve(),
             dbt_target=Path(os.environ.get("DBT_TARGET_PATH") or project / "target").resolve(),

@@ -1,23 +1,32 @@
 """Opening the warehouse's DuckDB file, always by who holds its lease."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
 
-@contextmanager
-def connect(warehouse: Path, read_only: bool = False, memory: str | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection that is closed at the end. memory: bound of the engine's memory, e.g. `1GB`; beyond, it spills to disk.
+def memory_limit() -> str:
+    """Bound of the engine's memory, WAREHOUSE_MEMORY (default 1GB); beyond, it spills to disk. dbt's profile has the same.
 
-    The bound includes only what the engine counts, about three quarters of what the process takes.
+    It includes only what the engine counts, about three quarters of what the process takes.
     """
-    config: dict[str, str | bool | int | float | list[str]] = {}
-    if memory:
-        config = {"memory_limit": memory, "preserve_insertion_order": "false", "temp_directory": f"{warehouse}.tmp"}
+    return os.environ.get("WAREHOUSE_MEMORY") or "1GB"
+
+
+@contextmanager
+def connect(warehouse: Path, read_only: bool = False, in_order: bool = True) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection that is closed at the end. in_order: whether rows stay in the order in which they were read; it costs memory."""
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "memory_limit": memory_limit(),
+        "temp_directory": f"{warehouse}.tmp",
+        "preserve_insertion_order": in_order,
+    }
     if not read_only:
         warehouse.parent.mkdir(parents=True, exist_ok=True)
     connection = duckdb.connect(str(warehouse), read_only=read_only, config=config)
@@ -25,6 +34,16 @@ def connect(warehouse: Path, read_only: bool = False, memory: str | None = None)
         yield connection
     finally:
         connection.close()
+
+
+def dlt_destination(warehouse: Path) -> Any:
+    """The warehouse as dlt's destination, with the same bound."""
+    import dlt
+    from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
+
+    credentials = DuckDbCredentials(str(warehouse))
+    credentials.global_config = {"memory_limit": memory_limit()}
+    return dlt.destinations.duckdb(credentials)
 
 
 @contextmanager

@@ -142,3 +142,16 @@ def test_a_full_disk_fails_the_step_clearly_and_loses_nothing(small_disk, pipeli
     assert pipeline.run().success
     sources.are_loaded_once(before)
     assert leftovers(pipeline) == []
+
+
+def test_too_little_memory_says_what_to_set(pipeline, monkeypatch):
+    monkeypatch.setenv("WAREHOUSE_MEMORY", "10MB")
+    failed = pipeline.run()
+    assert not failed.success
+    [step] = [event.step_key for event in failed.all_events if event.is_step_failure]
+    message = pipeline.failure(failed, step)
+    assert "more memory than it may have (WAREHOUSE_MEMORY=10MB)" in message, message
+    assert "→ Allow more: a line like WAREHOUSE_MEMORY=4GB in .env" in message
+    assert pipeline.latest() is None
+    monkeypatch.delenv("WAREHOUSE_MEMORY")
+    assert pipeline.run().success

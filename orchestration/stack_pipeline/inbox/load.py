@@ -10,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 
-from stack_pipeline.errors import UserError, disk_full
+from stack_pipeline.errors import UserError, machine_limit
 from stack_pipeline.inbox.files import InboxFile, check, find_files
 from stack_pipeline.inbox.read import Reader, open_reader
 from stack_pipeline.warehouse import connect, quoted, quoted_text, table_columns, transaction
@@ -57,12 +57,10 @@ class Known:
     problem: str | None
 
 
-def load_inbox(
-    warehouse: Path, inbox: Path, memory: str = "1GB", tell: Callable[[str], None] = lambda _: None
-) -> tuple[list[LoadedFile], list[str]]:
+def load_inbox(warehouse: Path, inbox: Path, tell: Callable[[str], None] = lambda _: None) -> tuple[list[LoadedFile], list[str]]:
     """Loads the files that are new or changed; the caller holds the warehouse's lease.
 
-    memory: bound of the engine's memory; beyond, it spills to disk. tell: gets a line for each file.
+    tell: gets a line for each file.
     Returns what was done, and the names of files left for the next time, since they are still being written.
     """
     known = ledger(warehouse)
@@ -73,9 +71,9 @@ def load_inbox(
         if before and (before.size, before.modified) == (file.size, file.modified):
             continue
         try:
-            loaded = _load_file(warehouse, file, known, memory)
+            loaded = _load_file(warehouse, file, known)
         except UserError as error:
-            if disk_full(str(error)):
+            if machine_limit(str(error)):
                 raise  # not the file's fault
             loaded = LoadedFile(file.name, file.table, problem=str(error))
             _note_problem(warehouse, file, str(error))
@@ -122,13 +120,13 @@ def tables(warehouse: Path) -> dict[str, int]:
         }
 
 
-def _load_file(warehouse: Path, file: InboxFile, known: dict[str, Known], memory: str) -> LoadedFile | None:
+def _load_file(warehouse: Path, file: InboxFile, known: dict[str, Known]) -> LoadedFile | None:
     """None when the file changes while it is read."""
     fingerprint = check(file)
     if not file.is_unchanged():
         return None
     twins = [name for name, one in known.items() if (one.fingerprint, one.table) == (fingerprint, file.table)]
-    with connect(warehouse, memory=memory) as connection:
+    with connect(warehouse, in_order=False) as connection:
         connection.execute(_PREPARE)
         if twin := next((name for name in twins if name != file.name), None):
             loaded = LoadedFile(file.name, file.table, notes=[f"the same content as {twin}, so not loaded twice"])

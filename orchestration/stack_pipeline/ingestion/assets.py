@@ -169,7 +169,7 @@ def inbox(context: OpExecutionContext, warehouse: WarehouseLease) -> Materialize
 
     settings = Settings.from_env()
     with failing_clearly(), warehouse.hold(context):
-        loaded, waiting = load_inbox(settings.warehouse, settings.inbox, settings.memory, context.log.info)
+        loaded, waiting = load_inbox(settings.warehouse, settings.inbox, context.log.info)
         refused = problems(settings.warehouse)
         rows = tables(settings.warehouse)
     if waiting:

@@ -14,7 +14,7 @@ import yaml
 
 from stack_pipeline.errors import UserError
 from stack_pipeline.settings import quiet_telemetry
-from stack_pipeline.warehouse import connect, scratch, table_columns
+from stack_pipeline.warehouse import connect, dlt_destination, scratch, table_columns
 
 API = "https://api.github.com"
 TABLE = "github_releases"
@@ -230,7 +230,7 @@ def load_releases(warehouse: Path, github: GitHub, found: Found) -> None:
             os.environ["DLT_DATA_DIR"] = f"{folder}/dlt"
             pipeline = dlt.pipeline(
                 "github",
-                destination=dlt.destinations.duckdb(str(warehouse)),
+                destination=dlt_destination(warehouse),
                 dataset_name="raw",
                 pipelines_dir=f"{folder}/pipelines",
             )

@@ -20,7 +20,7 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 from stack_pipeline.errors import UserError
 from stack_pipeline.ingestion.flights_files import TABLES, SourceFile, to_parquet
 from stack_pipeline.settings import quiet_telemetry
-from stack_pipeline.warehouse import connect, quoted_text, scratch, table_columns, transaction
+from stack_pipeline.warehouse import connect, dlt_destination, quoted_text, scratch, table_columns, transaction
 
 SCHEMA = "raw"
 _FILES = "flights_files"
@@ -141,7 +141,7 @@ def _run_dlt(warehouse: Path, files: dict[str, tuple[Path, int]], folder: Path) 
     os.environ["DLT_DATA_DIR"] = str(folder / "dlt")
     pipeline = dlt.pipeline(
         "flights",
-        destination=dlt.destinations.duckdb(str(warehouse)),
+        destination=dlt_destination(warehouse),
         dataset_name=SCHEMA,
         pipelines_dir=str(folder / "pipelines"),
     )

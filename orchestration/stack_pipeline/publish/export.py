@@ -9,6 +9,7 @@ import duckdb
 from stack_pipeline.errors import UserError
 from stack_pipeline.settings import Settings
 from stack_pipeline.transformation.dbt import PublishedModel
+from stack_pipeline.warehouse import connect, quoted_text
 
 Exporter = Callable[[Path, list[PublishedModel], Path], None]
 """Writes `<folder>/<name>.parquet` for each model. Arguments: the warehouse's DuckDB file, the models, the folder."""
@@ -24,11 +25,11 @@ def export_duckdb(warehouse: Path, models: list[PublishedModel], folder: Path) -
     if not models:
         return
     try:
-        with duckdb.connect(str(warehouse), read_only=True) as connection:
+        with connect(warehouse, read_only=True) as connection:
             for model in models:
                 # the database's name in dbt's relation is the warehouse's file name: the same file is open here
-                target = str(folder / f"{model.name}.parquet").replace("'", "''")
-                connection.execute(f"copy {model.relation} to '{target}' (format parquet, compression zstd)")
+                target = quoted_text(str(folder / f"{model.name}.parquet"))
+                connection.execute(f"copy {model.relation} to {target} (format parquet, compression zstd)")
     except duckdb.Error as error:
         raise UserError(
             f"The marts can't be read from {warehouse}: {error}.", "Run the whole pipeline, with dbt before publish."
@@ -41,9 +42,9 @@ def export_snowflake(models: list[PublishedModel], folder: Path) -> None:
         return
     from snowflake.connector.errors import Error
 
-    from stack_pipeline.snowflake import connect
+    from stack_pipeline import snowflake
 
-    with connect() as connection, connection.cursor() as cursor:
+    with snowflake.connect() as connection, connection.cursor() as cursor:
         for model in models:
             try:
                 cursor.execute(f"select * from {model.relation}")

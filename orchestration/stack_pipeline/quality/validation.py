@@ -14,7 +14,7 @@ from typing import Any
 
 from stack_pipeline.errors import UserError
 from stack_pipeline.quality.suites import Suite
-from stack_pipeline.warehouse import connect, quoted_text, table_columns, transaction
+from stack_pipeline.warehouse import connect, memory_limit, quoted_text, table_columns, transaction
 
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 
@@ -70,7 +70,7 @@ def validate(warehouse: Path, suites: list[Suite], docs: Path, run: str = "by ha
         context = gx.get_context(mode="ephemeral")
         context.variables.progress_bars = {"globally": False}
         context.add_data_docs_site("local", _site(docs))
-        source = context.data_sources.add_sql("warehouse", connection_string=f"duckdb:///{warehouse}")
+        source = context.data_sources.add_sql("warehouse", connection_string=f"duckdb:///{warehouse}?memory_limit={memory_limit()}")
         try:
             batches = {suite.table: _batch(source, suite) for suite in suites}
             definitions = [_definition(gx, context, batches[suite.table], suite, suite.expectations) for suite in suites]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from dagster import ConfigurableResource, Failure, OpExecutionContext
 
 from stack_pipeline import lease
-from stack_pipeline.errors import UserError, disk_full
+from stack_pipeline.errors import UserError, machine_limit
 
 if TYPE_CHECKING:
     from stack_pipeline.resources.lake import Lake
@@ -40,11 +40,11 @@ class WarehouseLease(ConfigurableResource):
 
 @contextmanager
 def failing_clearly() -> Iterator[None]:
-    """Turns a user's error, or a full disk, into a failure that says what, where and what to do; a retry wouldn't help."""
+    """Turns a user's error or a limit of the machine's into a failure that says what, where and what to do, and isn't retried."""
     try:
         yield
     except Exception as error:
-        told = disk_full(str(error)) or error
+        told = machine_limit(str(error)) or error
         if not isinstance(told, UserError):
             raise
         raise Failure(str(told), {"what to do": told.remedy, **told.details}, allow_retries=False) from None

@@ -21,7 +21,7 @@ from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 from pydantic import Field
 
 from stack_pipeline.common import NOTHING_NEW, OUTCOME_TAG, note
-from stack_pipeline.errors import disk_full
+from stack_pipeline.errors import machine_limit
 from stack_pipeline.ingestion.assets import DAYS, FLIGHTS
 from stack_pipeline.resources.dagster import LakeResource, WarehouseLease, failing_clearly
 from stack_pipeline.settings import Settings
@@ -87,7 +87,7 @@ def define_models(settings: Settings) -> AssetsDefinition:
 
 
 def _explain(failures: list[str]) -> str:
-    if full := disk_full("\n".join(failures)):
+    if full := machine_limit("\n".join(failures)):
         return str(full)
     several = f" and {len(failures) - 1} more" if len(failures) > 1 else ""
     first = failures[0] if failures else "see the step's log"
