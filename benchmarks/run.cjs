@@ -6,7 +6,16 @@ const { tmpdir } = require('node:os');
 const path = require('node:path');
 
 const root = path.resolve(__dirname, '..');
-const all = ['restart', 'deploy', 'memory', 'pipeline'];
+/** Benchmarks that need a running stack; those that name a Python file run in the environment of its Dagster. */
+const inStack = {
+  memory: undefined,
+  pipeline: 'bench',
+  day: 'day',
+  inbox: 'inbox',
+  publish: 'publish',
+  scaling: 'scaling',
+};
+const all = ['restart', 'deploy', ...Object.keys(inStack)];
 const only = process.argv[2] ? process.argv[2].split(',') : all;
 const unknown = only.filter((name) => !all.includes(name));
 if (unknown.length > 0) {
@@ -16,8 +25,12 @@ if (unknown.length > 0) {
 const home = mkdtempSync(path.join(tmpdir(), 'stack-bench-'));
 const env = { ...process.env, STACK: 'bench', STACK_HOME: home, STACK_BENCH: '1', NX_TUI: 'false' };
 const run = (command, ...args) => spawnSync(command, args, { cwd: root, env, stdio: 'inherit' }).status === 0;
-const script = (name) =>
-  run(process.execPath, '-r', path.join(__dirname, 'typescript.cjs'), path.join(__dirname, `${name}.ts`));
+const script = (name, ...args) =>
+  run(
+    process.execPath,
+    ...['-r', path.join(__dirname, 'typescript.cjs'), path.join(__dirname, `${name}.ts`)],
+    ...args,
+  );
 
 let good =
   existsSync(path.join(__dirname, 'node_modules', 'pm2')) ||
@@ -25,9 +38,8 @@ let good =
 try {
   for (const name of only) {
     console.log(`\n== ${name}`);
-    if (name === 'pipeline' || name === 'memory')
-      good = run('npx', 'nx', 'run-many', '-t', 'deploy', '--outputStyle=static') && good;
-    good = script(name) && good;
+    if (name in inStack) good = run('npx', 'nx', 'run-many', '-t', 'deploy', '--outputStyle=static') && good;
+    good = (inStack[name] ? script('in-stack', inStack[name]) : script(name)) && good;
   }
 } finally {
   run(process.execPath, 'tools/cli/bin/stack.cjs', 'down');

@@ -1,83 +1,19 @@
 """Times the pipeline through a running stack (launched by GraphQL) against plain.py; prints seconds and ratios."""
 
 import argparse
-import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 import uuid
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import boto3
 from make_flights import make_flights
-from stack_pipeline import lease
+from stack import Timed, empty_warehouse, run_through_stack
 
 HERE = Path(__file__).parent
-
-LAUNCH = """
-mutation Launch($params: ExecutionParams!) {
-  launchRun(executionParams: $params) {
-    __typename
-    ... on LaunchRunSuccess { run { runId } }
-    ... on PythonError { message }
-    ... on RunConfigValidationInvalid { errors { message } }
-  }
-}
-"""
-
-PROGRESS = """
-query Progress($id: ID!) {
-  runOrError(runId: $id) {
-    __typename
-    ... on Run { status startTime endTime tags { key value } stepStats { stepKey status startTime endTime } }
-  }
-}
-"""
-
-
-@dataclass(frozen=True)
-class Timed:
-    """seconds: from launch to the end as a client sees it. steps: seconds of each step."""
-
-    seconds: float
-    steps: dict[str, float]
-
-
-def run_through_stack(url: str, config: dict[str, Any]) -> Timed:
-    """Launches the job `pipeline` and waits for its end. Raises RuntimeError when it doesn't succeed."""
-    started = time.perf_counter()
-    params = {
-        "selector": {"repositoryLocationName": "stack_pipeline", "repositoryName": "__repository__", "jobName": "pipeline"},
-        "runConfigData": {
-            "ops": {"load_flights": {"config": config}, "dbt_build": {"config": {"force": config.get("force", False)}}}
-        },
-        "mode": "default",
-    }
-    launched = _query(url, LAUNCH, {"params": params})["launchRun"]
-    if launched["__typename"] != "LaunchRunSuccess":
-        raise RuntimeError(json.dumps(launched))
-    while True:
-        run = _query(url, PROGRESS, {"id": launched["run"]["runId"]})["runOrError"]
-        if run["status"] in ("SUCCESS", "FAILURE", "CANCELED"):
-            break
-        time.sleep(0.05)
-    seconds = time.perf_counter() - started
-    if run["status"] != "SUCCESS":
-        raise RuntimeError(f"run {launched['run']['runId']} ended with {run['status']}")
-    steps = {step["stepKey"]: step["endTime"] - step["startTime"] for step in run["stepStats"] if step["startTime"]}
-    return Timed(seconds, steps)
-
-
-def _query(url: str, query: str, variables: dict[str, Any]) -> dict[str, Any]:
-    body = json.dumps({"query": query, "variables": variables}).encode()
-    request = urllib.request.Request(f"{url}/graphql", body, {"content-type": "application/json"})
-    with urllib.request.urlopen(request) as response:
-        return json.load(response)["data"]
 
 
 def run_plain(folder: Path, flights: Path | None, bucket: str) -> Timed:
@@ -89,12 +25,6 @@ def run_plain(folder: Path, flights: Path | None, bucket: str) -> Timed:
     seconds = time.perf_counter() - started
     laps = [line.split() for line in output.splitlines() if line.endswith(" s")]
     return Timed(seconds, {lap[0]: float(lap[1]) for lap in laps if len(lap) == 3})
-
-
-def empty_warehouse() -> None:
-    """Removes the stack's warehouse, under its lease, so that the next run is a first one."""
-    with lease.hold("warehouse", "benchmark"):
-        Path(os.environ["WAREHOUSE_PATH"]).unlink(missing_ok=True)
 
 
 def main() -> None:
@@ -120,7 +50,8 @@ def _compare(url: str, times: int, flights: Path | None, folder: Path) -> None:
         print(f"{times:>3} x {run:6} stack {stack.seconds:6.2f} s, plain {plain.seconds:6.2f} s, ratio {ratio:.2f}")
         print(f"             stack {_steps(stack)}; plain {_steps(plain)}", flush=True)
     nothing = run_through_stack(url, config)
-    print(f"{times:>3} x again  stack {nothing.seconds:6.2f} s (nothing new)", flush=True)
+    ratio = nothing.seconds / plain.seconds
+    print(f"{times:>3} x again  stack {nothing.seconds:6.2f} s (nothing new), ratio to plain's second run {ratio:.2f}", flush=True)
 
 
 def _steps(timed: Timed) -> str:
