@@ -8,11 +8,12 @@ async function main([name, ...args]: readonly string[]): Promise<void> {
   const { url } = readEntry(stackPaths(), 'orchestration') ?? {};
   const bench = path.join(workspace, 'benchmarks', 'pipeline', `${name}.py`);
   const stack = path.join(workspace, 'tools', 'cli', 'bin', 'stack.cjs');
-  await execa(
+  const { exitCode } = await execa(
     process.execPath,
     [stack, 'exec', 'orchestration', '--', 'python', bench, '--url', url ?? '', ...args],
-    { stdio: 'inherit' },
+    { stdio: 'inherit', reject: false },
   );
+  process.exitCode = exitCode ?? 1;
 }
 
 void main(process.argv.slice(2));

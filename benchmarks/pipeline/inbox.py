@@ -12,15 +12,16 @@ import duckdb
 from stack_pipeline.inbox.load import load_inbox
 from stack_pipeline.warehouse import connect, quoted_text
 
-SCHEMA = "id bigint, day date, at timestamp, amount double, quantity bigint, customer varchar, note varchar"
+SCHEMA = 'id bigint, day date, "at" timestamp, amount double, quantity bigint, customer varchar, note varchar'
 
 
 def make_csv(file: Path, rows: int) -> None:
     """About 75 bytes a row."""
     file.parent.mkdir(parents=True, exist_ok=True)
+    duckdb.execute("set enable_progress_bar = false")
     duckdb.execute(
         f"""copy (
-            select i as id, date '2020-01-01' + (i % 1500)::int as day, timestamp '2020-01-01' + interval (i) second as at,
+            select i as id, date '2020-01-01' + (i % 1500)::int as day, timestamp '2020-01-01' + interval (i) second as "at",
                 round((i * 7919 % 1000003) / 100, 2) as amount, i % 17 as quantity,
                 'customer ' || (i * 31 % 99991) as customer, 'a note, with "quotes"' as note
             from range({rows}) as numbers(i)
@@ -38,7 +39,8 @@ def copy(folder: Path) -> int:
 
 def inbox(folder: Path) -> int:
     """What the pipeline's step does."""
-    done, _ = load_inbox(folder / "inbox.duckdb", folder / "inbox")
+    done, _ = load_inbox(folder / "warehouse.duckdb", folder / "inbox")
+    assert not done[0].problem, done[0].problem
     return done[0].rows
 
 

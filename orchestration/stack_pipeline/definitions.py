@@ -4,7 +4,7 @@ from dagster import Definitions, EnvVar, in_process_executor
 
 from stack_pipeline.automation import JOBS, define_github_sensor, define_inbox_sensor, every_day, new_snapshot, run_failed
 from stack_pipeline.ingestion.airbyte import define_airbyte
-from stack_pipeline.ingestion.assets import flight_days, flights, github_releases, inbox
+from stack_pipeline.ingestion.assets import define_copy, flight_days, flights, github_releases, inbox
 from stack_pipeline.publish.assets import define_snapshot
 from stack_pipeline.publish.sinks import marts_in_postgres
 from stack_pipeline.quality.assets import define_quality
@@ -17,9 +17,10 @@ def define(settings: Settings) -> Definitions:
     """Everything that Dagster shows and runs for one stack."""
     models = define_models(settings)
     sources = [source for source in (flights, inbox, github_releases, define_airbyte()) if source]
+    copy = define_copy(settings, [key for source in sources for key in source.keys])
     quality = define_quality(settings, [key for source in sources for key in source.keys], models.keys)
     return Definitions(
-        assets=[*sources, flight_days, models, define_snapshot(settings, models), marts_in_postgres],
+        assets=[*sources, flight_days, *([copy] if copy else []), models, define_snapshot(settings, models), marts_in_postgres],
         asset_checks=[quality] if quality else [],
         jobs=JOBS,
         schedules=[every_day],

@@ -31,6 +31,7 @@ def connect(warehouse: Path, read_only: bool = False, in_order: bool = True) -> 
         warehouse.parent.mkdir(parents=True, exist_ok=True)
     connection = duckdb.connect(str(warehouse), read_only=read_only, config=config)
     try:
+        connection.execute("set enable_progress_bar = false")  # it would fill the runs' logs
         yield connection
     finally:
         connection.close()

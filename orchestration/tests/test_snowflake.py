@@ -7,6 +7,8 @@ import sys
 import threading
 import time
 from dataclasses import replace
+from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
@@ -17,13 +19,13 @@ from samples import load_releases, load_shop
 from stack_pipeline.errors import UserError
 from stack_pipeline.ingestion.flights_files import find_sources
 from stack_pipeline.ingestion.load import load_flights
+from stack_pipeline.ingestion.to_snowflake import copy_tables, source_tables
 from stack_pipeline.publish.export import export_duckdb, export_snowflake
 from stack_pipeline.settings import Settings
 from stack_pipeline.snowflake import connect
-from stack_pipeline.transformation.dbt import prepare_manifest, published_models, run_dbt
+from stack_pipeline.transformation.dbt import prepare_manifest, published_models, run_dbt, sources_of
 
 _EXCLUSIONS = yaml.safe_load((Path(__file__).parents[2] / "transformation" / "fakesnow-exclusions.yml").read_text())
-_TYPES = {"BIGINT": "number", "DOUBLE": "float", "TIMESTAMP": "timestamp_ntz", "BOOLEAN": "boolean", "JSON": "varchar"}
 
 
 @pytest.fixture(scope="module")
@@ -68,36 +70,14 @@ def snowflake(settings, fakesnow, parsed_for_snowflake, monkeypatch, request):
 
 @pytest.fixture
 def loaded(snowflake):
-    """The same rows in the schemas `raw` and `raw_airbyte` of the DuckDB file and of Snowflake."""
+    """The same rows in the DuckDB file and in Snowflake."""
     load_flights(snowflake.warehouse, find_sources(snowflake.flights))
     load_releases(snowflake.warehouse)
     load_shop(snowflake.warehouse)
-    copy_to_snowflake(snowflake.warehouse)
+    with connect() as connection:
+        connection.cursor().execute(f"create database if not exists {connection.database}")
+    copy_tables(snowflake.warehouse, source_tables(snowflake.warehouse, sources_of(prepare_manifest(snowflake))))
     return snowflake
-
-
-def copy_to_snowflake(warehouse: Path) -> None:
-    """By PUT and COPY INTO, as one loads Snowflake."""
-    with connect() as connection, duckdb.connect(str(warehouse), read_only=True) as source:
-        source.execute("set timezone = 'UTC'")
-        cursor = connection.cursor()
-        cursor.execute(f"create database if not exists {connection.database}")
-        tables = source.execute(
-            "select schema_name, table_name from duckdb_tables() where schema_name in ('raw', 'raw_airbyte')"
-            " and not starts_with(table_name, '_')"
-        ).fetchall()
-        for schema, table in tables:
-            file = warehouse.with_name(f"{schema}-{table}.csv")
-            columns = source.execute(f"describe {schema}.{table}").fetchall()
-            types = [f"{name} {_TYPES.get(type, 'timestamp_ntz' if 'TIME' in type else 'varchar')}" for name, type, *_ in columns]
-            utc = [f"{name}::timestamp as {name}" if "TIME" in type else name for name, type, *_ in columns]
-            source.execute(f"copy (select {', '.join(utc)} from {schema}.{table}) to '{file}' (header false)")
-            cursor.execute(f"create schema if not exists {connection.database}.{schema}")
-            cursor.execute(f"use schema {connection.database}.{schema}")
-            cursor.execute(f"create or replace table {table} ({', '.join(types)})")
-            cursor.execute("create stage if not exists loading")
-            cursor.execute(f"put file://{file} @loading")
-            cursor.execute(f"copy into {table} from @loading/{file.name}.gz file_format = (type = csv)")
 
 
 def names(exclusions: list[dict]) -> list[str]:
@@ -168,6 +148,55 @@ def test_publishes_from_snowflake(pipeline, loaded, tmp_path):
     assert {"name": "sched_dep_at", "type": "TIMESTAMP"} in fact["columns"]
     # the models are in Snowflake only
     assert pipeline.query("select count(*) from duckdb_tables() where schema_name = 'marts'") == [(0,)]
+
+
+def test_the_pipeline_brings_what_changed_to_snowflake(pipeline, snowflake):
+    with connect() as connection:
+        connection.cursor().execute(f"create database if not exists {connection.database}")
+    assert pipeline.run().success
+    with connect() as connection:
+        cursor = connection.cursor()
+        assert (
+            cursor.execute("select count(*), min(time_hour) from raw.flights").fetchone()
+            == pipeline.query("select count(*), min(time_hour) from raw.flights")[0]
+        )
+        # a copy that was killed on its way
+        cursor.execute("update raw._stack_loads set fingerprint = '' where name = 'planes'")
+        cursor.execute("truncate table raw.planes")
+    tables = source_tables(snowflake.warehouse, sources_of(prepare_manifest(snowflake)))
+    assert [table.name for table in copy_tables(snowflake.warehouse, tables)] == ["planes"]
+    assert copy_tables(snowflake.warehouse, tables) == []
+    with connect() as connection:
+        assert connection.cursor().execute("select count(*) from raw.planes").fetchone() == (3322,)
+
+
+def test_a_table_that_is_not_the_stacks_is_left_alone(loaded):
+    with connect() as connection:
+        cursor = connection.cursor()
+        cursor.execute("delete from raw._stack_loads where name = 'airlines'")
+    tables = source_tables(loaded.warehouse, [("raw", "airlines")])
+    with pytest.raises(UserError, match=r"a table raw\.airlines that the stack didn't load, so it is left alone"):
+        copy_tables(loaded.warehouse, tables)
+
+
+def test_every_type_is_copied(snowflake):
+    snowflake.warehouse.parent.mkdir(parents=True, exist_ok=True)
+    with duckdb.connect(str(snowflake.warehouse)) as connection:
+        connection.execute(
+            """create schema raw; create table raw.kinds as select 'x' as "order", 1::hugeint as big, 1.25::decimal(9, 2) as money,
+            true as yes, date '2024-02-29' as day, timestamp '2024-02-29 12:00:00' as moment, {'a': [1]} as nested,
+            null::bigint as none, timestamptz '2024-02-29 12:00:00+01' as zoned, 0.5 as real"""
+        )
+    with connect() as session:
+        session.cursor().execute(f"create database if not exists {session.database}")
+        copy_tables(snowflake.warehouse, source_tables(snowflake.warehouse, [("raw", "kinds")]))
+        row = (
+            session.cursor()
+            .execute('select "ORDER", big, money, yes, day, moment, nested, none, zoned, real from raw.kinds')
+            .fetchone()
+        )
+    noon, eleven = datetime(2024, 2, 29, 12), datetime(2024, 2, 29, 11)
+    assert row == ("x", 1, Decimal("1.25"), True, date(2024, 2, 29), noon, '{"a":[1]}', None, eleven, Decimal("0.5"))
 
 
 def test_an_empty_table_and_every_type_are_exported(snowflake, tmp_path):

@@ -1,6 +1,6 @@
 """The raw tables as assets: the flights, what lies in the inbox, GitHub's releases. Each source writes only what is new."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from dagster import (
     AssetCheckSeverity,
     AssetCheckSpec,
     AssetKey,
+    AssetsDefinition,
     AssetSpec,
     BackfillPolicy,
     Config,
@@ -16,6 +17,7 @@ from dagster import (
     MaterializeResult,
     MetadataValue,
     OpExecutionContext,
+    asset,
     multi_asset,
 )
 from pydantic import Field
@@ -31,6 +33,8 @@ FLIGHTS = AssetKey(["raw", "flights"])
 DAYS = AssetKey(["raw", "flights_by_day"])
 FLIGHT_DAYS = DynamicPartitionsDefinition(name="flight_days")
 """The days that the sources have, `YYYY-MM-DD`: known once they were loaded."""
+
+IN_SNOWFLAKE = AssetKey(["raw_in_snowflake"])
 
 INBOX = AssetKey(["raw", "inbox"])
 INBOX_CHECK = AssetCheckSpec("every_file_loaded", asset=INBOX, description="No file of the inbox was refused as a whole.")
@@ -239,3 +243,34 @@ def github_releases(context: OpExecutionContext, warehouse: WarehouseLease) -> M
         metadata={"new releases": MetadataValue.json(new), "repositories": len(names)},
         check_results=[check],
     )
+
+
+def define_copy(settings: Settings, sources: Iterable[AssetKey]) -> AssetsDefinition | None:
+    """The step that brings the sources to Snowflake; None when dbt builds in the DuckDB file, where they are."""
+    if not settings.on_snowflake:
+        return None
+
+    @asset(
+        key=IN_SNOWFLAKE,
+        deps=[*sources, DAYS],
+        description="The sources that dbt's project reads, as they are in the stack's DuckDB file, in Snowflake.",
+        group_name="ingestion",
+        owners=OWNERS,
+        kinds={"snowflake"},
+        pool="warehouse",
+        retry_policy=RETRY,
+        freshness_policy=daily(),
+    )
+    def raw_in_snowflake(context: OpExecutionContext, warehouse: WarehouseLease) -> MaterializeResult:
+        """Copies the tables that changed."""
+        from stack_pipeline.ingestion.to_snowflake import copy_tables, source_tables
+        from stack_pipeline.transformation.dbt import prepare_manifest, sources_of
+
+        with failing_clearly(), warehouse.hold(context):
+            tables = source_tables(settings.warehouse, sources_of(prepare_manifest(settings)))
+            copied = copy_tables(settings.warehouse, tables, context.log.info)
+        note(context, ", ".join(f"{table.relation} {_count(table.rows, 'row')}" for table in copied) or NOTHING_NEW)
+        rows = {table.relation: table.rows for table in copied}
+        return MaterializeResult(metadata={"dagster/row_count": sum(rows.values()), "copied": rows, "tables": len(tables)})
+
+    return raw_in_snowflake

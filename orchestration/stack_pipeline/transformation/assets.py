@@ -22,22 +22,26 @@ from pydantic import Field
 
 from stack_pipeline.common import NOTHING_NEW, OUTCOME_TAG, note
 from stack_pipeline.errors import machine_limit
-from stack_pipeline.ingestion.assets import DAYS, FLIGHTS
+from stack_pipeline.ingestion.assets import DAYS, FLIGHTS, IN_SNOWFLAKE
 from stack_pipeline.resources.dagster import LakeResource, WarehouseLease, failing_clearly
 from stack_pipeline.settings import Settings
 from stack_pipeline.transformation.dbt import prepare_manifest, run_dbt
 
 
 class _Translator(DagsterDbtTranslator):
-    """What reads `raw/flights` also comes after the days that are loaded alone."""
+    """What reads a source also comes after the days of the flights that are loaded alone, and after the copy to Snowflake."""
+
+    def __init__(self, copied: bool) -> None:
+        super().__init__()
+        self._copied = copied
 
     def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None) -> AssetSpec:
         spec = super().get_asset_spec(manifest, unique_id, project)
-        reads = any(dep.asset_key == FLIGHTS for dep in spec.deps)
-        return spec.merge_attributes(deps=[DAYS]) if reads else spec
-
-
-_TRANSLATOR = _Translator()
+        also = [DAYS] if any(dep.asset_key == FLIGHTS for dep in spec.deps) else []
+        node = manifest.get("nodes", {}).get(unique_id, {})
+        if self._copied and any(name.startswith("source.") for name in node.get("depends_on", {}).get("nodes", [])):
+            also.append(IN_SNOWFLAKE)
+        return spec.merge_attributes(deps=also)
 
 
 class BuildConfig(Config):
@@ -49,8 +53,9 @@ class BuildConfig(Config):
 def define_models(settings: Settings) -> AssetsDefinition:
     """The assets of the dbt project as it is now; parses it when it changed."""
     manifest: dict[str, Any] = json.loads(prepare_manifest(settings).read_text())
+    translator = _Translator(settings.on_snowflake)
 
-    @dbt_assets(manifest=manifest, name="dbt_build", pool="warehouse", dagster_dbt_translator=_TRANSLATOR)
+    @dbt_assets(manifest=manifest, name="dbt_build", pool="warehouse", dagster_dbt_translator=translator)
     def models(
         context: OpExecutionContext, config: BuildConfig, warehouse: WarehouseLease, lake: LakeResource
     ) -> Iterator[Output | AssetCheckResult | AssetObservation]:
@@ -60,7 +65,7 @@ def define_models(settings: Settings) -> AssetsDefinition:
         """
         from stack_pipeline import freshness  # with what only runs need
 
-        selection, indirect = get_subset_selection_for_context(context, manifest, "fqn:*", None, None, _TRANSLATOR, None)
+        selection, indirect = get_subset_selection_for_context(context, manifest, "fqn:*", None, None, translator, None)
         # unit tests are for development; nobody reads the artefacts of a run, and writing them takes a fifth of it
         arguments = ["build", "--exclude-resource-type", "unit_test", "--no-write-json", *selection]
         if indirect:
@@ -76,7 +81,7 @@ def define_models(settings: Settings) -> AssetsDefinition:
             freshness.begin(settings, context.run_id, names, whole)
             run = run_dbt(settings, arguments, context.log.info)
         for event in run.events:
-            yield from DbtCoreCliEventMessage(event, {}).to_default_asset_events(manifest, _TRANSLATOR, context)
+            yield from DbtCoreCliEventMessage(event, {}).to_default_asset_events(manifest, translator, context)
         if not run.success:
             raise Failure(_explain(run.failures), {"failures": "\n".join(run.failures)}, allow_retries=False)
         freshness.built(settings, context.run_id)

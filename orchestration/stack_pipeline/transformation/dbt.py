@@ -156,6 +156,14 @@ def prepare_manifest(settings: Settings) -> Path:
     return manifest
 
 
+def sources_of(manifest: Path) -> list[tuple[str, str]]:
+    """Schema and table of each source in the database that dbt builds in."""
+    content = json.loads(manifest.read_text())
+    databases = {node["database"] for node in content["nodes"].values() if node["resource_type"] == "model"}
+    sources = content["sources"].values()
+    return [(source["schema"], source["identifier"]) for source in sources if source["database"] in databases]
+
+
 @dataclass(frozen=True)
 class PublishedModel:
     """A model that readers get.
