@@ -38,6 +38,7 @@ let good =
 try {
   for (const name of only) {
     console.log(`\n== ${name}`);
+    if (name === 'restart') good = run('npx', 'nx', 'build', 'supervisor', '--outputStyle=static') && good;
     if (name in inStack) good = run('npx', 'nx', 'run-many', '-t', 'deploy', '--outputStyle=static') && good;
     good = (inStack[name] ? script('in-stack', inStack[name]) : script(name)) && good;
   }

@@ -1,6 +1,6 @@
-import { mkdirSync } from 'node:fs';
+import { lstatSync, mkdirSync } from 'node:fs';
 import * as path from 'node:path';
-import type { PlanContext, ProcessPlan } from '@stack/model';
+import { type PlanContext, type ProcessPlan, StackError } from '@stack/model';
 
 /** Actions that the writer's key allows: everything in every bucket, and making buckets. */
 const WRITER = ['Admin', 'Read', 'Write', 'List', 'Tagging'];
@@ -21,6 +21,7 @@ export async function planObjectStore(context: PlanContext): Promise<ProcessPlan
     JSON.stringify({ identities: [identity('writer', WRITER), identity('reader', READER)] }),
     0o600,
   );
+  refuseForeignSockets(context);
   const flags: Record<string, string | number> = {
     dir: blobs,
     ip: '127.0.0.1',
@@ -64,4 +65,24 @@ export async function planObjectStore(context: PlanContext): Promise<ProcessPlan
     // gets its answer, so nothing is lost by ending it sooner.
     stopTimeout: 1_000,
   };
+}
+
+/** SeaweedFS makes sockets at fixed places below /tmp and leaves them there; those of another user it can't replace, and hangs. */
+function refuseForeignSockets(context: PlanContext): void {
+  const uid = process.getuid?.();
+  if (!uid) return;
+  const names = ['filer', 's3'].map((name) => `${name}-${context.port(name)}`);
+  const grpc = ['master', 'volume', 'filer', 's3'].map(
+    (name) => `${name}-grpc-${context.port(`${name}Grpc`)}`,
+  );
+  for (const name of [...names, ...grpc]) {
+    const socket = `/tmp/seaweedfs-${name}.sock`;
+    const owner = lstatSync(socket, { throwIfNoEntry: false })?.uid;
+    if (owner !== undefined && owner !== uid)
+      throw new StackError(
+        'FOREIGN_SOCKET',
+        `${socket} was left by another user (uid ${owner}), so SeaweedFS can't start`,
+        `sudo rm -f /tmp/seaweedfs-*.sock, or give another port: PORT_OBJECT_STORE_S3=…`,
+      );
+  }
 }

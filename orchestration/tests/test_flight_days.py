@@ -84,7 +84,7 @@ def test_backfill_loads_days_again_and_publishes(pipeline, flights):
     [
         ({"first": "2014-01-01"}, "No file has flights of 2014-01-01."),
         ({"first": "yesterday"}, "yesterday..yesterday names no days."),
-        ({"first": "2013-01-03", "last": "2013-01-01"}, "2013-01-01 is before 2013-01-03."),
+        ({"first": "2013-01-03", "last": "2013-01-01"}, "2013-01-03..2013-01-01 ends before it begins."),
     ],
 )
 def test_days_that_cannot_be_loaded_are_said_clearly(pipeline, days, message):

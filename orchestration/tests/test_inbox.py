@@ -198,11 +198,14 @@ def test_a_file_that_cannot_be_loaded_says_why_and_stops_nobody(inbox, name, con
     assert message in loaded[name].problem
     assert loaded["good.csv"].rows == 1
     assert message in problems(inbox.warehouse)[name]
+    assert inbox.query("select file, line, content from quarantine.inbox_rows") == [(name, None, None)]
+    assert message in inbox.query("select reason from quarantine.inbox_rows")[0][0]
     assert inbox.load() == {}  # not tried again before it changes
     if name == "empty.csv":
         inbox.put(name, "id\n1\n")
         assert inbox.load()[name].rows == 1
         assert problems(inbox.warehouse) == {}
+        assert inbox.query("select * from quarantine.inbox_rows") == []
 
 
 def test_a_huge_line_costs_little_memory(inbox):

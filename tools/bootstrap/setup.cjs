@@ -18,8 +18,26 @@ const UV_VERSION = '>=0.8';
 /** Steps under way, which end when another one fails. */
 const children = [];
 
+/** At once and with all that they started: what goes on to write into node_modules trips the next try. */
+function endChildren() {
+  children.forEach((child) => {
+    try {
+      if (child.exitCode === null) process.kill(-child.pid, 'SIGKILL');
+    } catch {
+      // it has ended meanwhile
+    }
+  });
+}
+
+['SIGINT', 'SIGTERM', 'SIGHUP'].forEach((signal) =>
+  process.on(signal, () => {
+    endChildren();
+    process.exit(130);
+  }),
+);
+
 function fail(message, remedy) {
-  children.forEach((child) => child.kill());
+  endChildren();
   process.stderr.write('✘ ' + message + '\n' + (remedy ? '→ ' + remedy + '\n' : ''));
   process.exit(1);
 }
@@ -94,6 +112,7 @@ function step(what, command, args, env) {
       cwd: ROOT,
       env: Object.assign({}, process.env, env),
       stdio: ['ignore', out, out],
+      detached: true, // a process group of its own, which can be ended whole
     });
     children.push(child);
     const end = (problem) => {
@@ -184,7 +203,17 @@ function main() {
         : 'install Node 22 or newer (nvm install 22, or your package manager)',
     );
   const before = readStamp();
-  const wanted = { npm: digest(['package-lock.json']), python: digest(['pyproject.toml', 'uv.lock']) };
+  if (/['"\\]/.test(ROOT))
+    fail(
+      'the path of this folder has a quote or a backslash in it, which some tools take for the end of a text: ' +
+        ROOT,
+      'move it, then run the same command again',
+    );
+  // The programs of the Python environment name the folder that they were installed in.
+  const wanted = {
+    npm: digest(['package-lock.json']),
+    python: digest(['pyproject.toml', 'uv.lock']) + ' ' + ROOT,
+  };
   const npm = before.npm !== wanted.npm || !fs.existsSync(path.join(ROOT, 'node_modules', '.bin', 'nx'));
   const uv = before.python !== wanted.python || !fs.existsSync(path.join(ROOT, '.venv', 'bin', 'python'));
   if (!npm && !uv) return;
@@ -194,6 +223,8 @@ function main() {
   const jobs = [];
   if (npm) jobs.push(step('installing npm packages', 'npm', ['ci', '--no-audit', '--no-fund']));
   if (uv) {
+    if (before.python && !before.python.endsWith(' ' + ROOT))
+      fs.rmSync(path.join(ROOT, '.venv'), { recursive: true, force: true });
     jobs.push(
       findUv(python)
         .then((program) =>

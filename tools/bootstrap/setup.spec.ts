@@ -5,12 +5,15 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readFileSync,
+  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
+import { eventually } from '@stack/testing';
 
 const root = path.resolve(__dirname, '../..');
 
@@ -161,9 +164,71 @@ describe('make on a machine that lacks something says in one line what, and how 
     }
   });
 
+  it('a quote in the path of the checkout', () => {
+    provide('node', `exec '${process.execPath}' "$@"`);
+    const odd = path.join(checkout, "it's here");
+    cpSync(path.join(checkout, 'tools'), path.join(odd, 'tools'), { recursive: true });
+    const { status, stderr } = spawnSync(process.execPath, ['tools/bootstrap/setup.cjs'], {
+      cwd: odd,
+      encoding: 'utf8',
+    });
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^✘ the path of this folder has a quote[^]*→ move it/);
+  });
+
   it('an unknown target', () => {
     const { status, lines } = make('deploy');
     expect(status).not.toBe(0);
     expect(lines).toEqual(["✘ there is no target 'deploy'", '→ make help lists them']);
   });
 });
+
+describe('set-up', () => {
+  it('that is interrupted leaves nothing running that writes into the checkout', async () => {
+    provide('node', `exec '${process.execPath}' "$@"`);
+    provide('python3', python('3.11'));
+    provide('npm', `echo $$ > '${checkout}/pids'; sleep 600 & echo $! >> '${checkout}/pids'; wait`);
+    provide('uv', 'case "$1" in --version) echo uv 1;; *) exec sleep 600;; esac');
+    provide('sleep');
+    const setup = spawn(process.execPath, ['tools/bootstrap/setup.cjs'], {
+      cwd: checkout,
+      env: { PATH: bin, HOME: checkout },
+      stdio: 'ignore',
+    });
+    const ended = new Promise<number | null>((resolve) => setup.on('exit', resolve));
+    const pids = () =>
+      existsSync(path.join(checkout, 'pids'))
+        ? readFileSync(path.join(checkout, 'pids'), 'utf8').trim().split('\n').map(Number)
+        : [];
+    await eventually(() => expect(pids()).toHaveLength(2));
+    setup.kill('SIGINT');
+    expect(await ended).toBe(130);
+    for (const pid of pids()) await eventually(() => expect(runs(pid)).toBe(false));
+  });
+
+  it('is done anew for Python when the checkout has another place', () => {
+    provide('node', `exec '${process.execPath}' "$@"`);
+    provide('python3', python('3.11'));
+    provide('npm', 'exit 0');
+    provide(
+      'uv',
+      'case "$1" in --version) echo uv 1;; *) mkdir -p .venv/bin .venv/lib; echo "$PWD" > .venv/bin/python;; esac',
+    );
+    const installed = (folder: string) => readFileSync(path.join(folder, '.venv/bin/python'), 'utf8').trim();
+    expect(make('setup')).toEqual({ status: 0, lines: [''] });
+    expect(installed(checkout)).toBe(checkout);
+    const moved = `${checkout}-moved`;
+    renameSync(checkout, moved);
+    checkout = moved;
+    bin = path.join(moved, 'bin');
+    provide('mkdir');
+    expect(make('setup')).toEqual({ status: 0, lines: [''] });
+    expect(installed(moved)).toBe(moved);
+  });
+});
+
+/** Whether a process goes on; one that only waits to be asked for its status doesn't. */
+function runs(pid: number): boolean {
+  const { stdout } = spawnSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' });
+  return stdout.trim() !== '' && !stdout.trim().startsWith('Z');
+}

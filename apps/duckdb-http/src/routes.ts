@@ -1,3 +1,4 @@
+import { RequestError } from '@stack/http-server';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { LocalSnapshot, Rotation, SnapshotReader } from '@stack/snapshot';
 import { authorize } from './authorize';
@@ -82,6 +83,8 @@ export function routes(server: FastifyInstance, { databases, reader, settings }:
           );
           return { ...answer, snapshot: describe(database.snapshot), elapsedMs };
         });
+      } catch (error) {
+        throw reader.snapshot?.manifest ? error : nothingPublished(error);
       } finally {
         end();
       }
@@ -96,6 +99,15 @@ export function routes(server: FastifyInstance, { databases, reader, settings }:
       const snapshot = databases.value?.snapshot;
       return { ...describe(snapshot), runId: snapshot?.manifest?.runId ?? null, ageSeconds: age(snapshot) };
     });
+  });
+}
+
+/** Before the first publish a table that isn't known isn't the caller's mistake. */
+function nothingPublished(error: unknown): unknown {
+  if (!(error instanceof RequestError) || !/Table with name .* does not exist/.test(error.message))
+    return error;
+  return new RequestError(400, 'nothing_published', 'nothing is published yet, so there are no tables', {
+    remedy: 'run the pipeline: make pipeline',
   });
 }
 

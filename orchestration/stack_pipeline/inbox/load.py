@@ -217,9 +217,13 @@ def _remember(connection: duckdb.DuckDBPyConnection, file: InboxFile, fingerprin
 
 
 def _note_problem(warehouse: Path, file: InboxFile, problem: str) -> None:
-    """So that the file isn't tried again before it changes. Rows of its former content stay."""
-    with connect(warehouse) as connection:
+    """So that the file isn't tried again before it changes, and quarantine tells why. Rows of its former content stay."""
+    with connect(warehouse) as connection, transaction(connection):
         connection.execute(_PREPARE)
+        connection.execute(f"delete from {_QUARANTINE} where file = ? and line is null and content is null", [file.name])
+        connection.execute(
+            f"insert into {_QUARANTINE} values (?, null, null, ?, null, now() at time zone 'UTC')", [file.name, problem]
+        )
         _remember(connection, file, "", LoadedFile(file.name, file.table, problem=problem))
 
 

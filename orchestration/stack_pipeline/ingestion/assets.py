@@ -150,7 +150,7 @@ def _days(config: DaysConfig) -> list[date]:
             f"{config.first}..{config.last or config.first} names no days.", "Give them as 2013-06-01 or 2013-06-01..2013-06-30."
         ) from None
     if last < first:
-        raise UserError(f"{last} is before {first}.", "Give the earlier day first.")
+        raise UserError(f"{first}..{last} ends before it begins.", "Give the earlier day first.")
     return [date.fromordinal(number) for number in range(first.toordinal(), last.toordinal() + 1)]
 
 

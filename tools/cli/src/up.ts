@@ -1,5 +1,8 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import * as path from 'node:path';
 import { StackError } from '@stack/model';
-import { type StackStatus, asStackError, readRegistry, stackPaths, stackStatus } from '@stack/runtime';
+import { asStackError, readRegistry, stackPaths, stackStatus } from '@stack/runtime';
 import { execa } from 'execa';
 import { runPipeline } from './pipeline';
 import { printStatus } from './status';
@@ -8,9 +11,11 @@ import { printStatus } from './status';
 export async function up(options: { pipeline: boolean }): Promise<void> {
   const stack = stackPaths();
   const started = Date.now();
-  const before = await fingerprint();
+  const folder = mkdtempSync(path.join(tmpdir(), 'stack-up-'));
+  const changes = path.join(folder, 'changes');
   const deploy = await execa('npx', ['nx', 'run-many', '-t', 'deploy', '--outputStyle=stream'], {
     cwd: stack.workspace,
+    env: { STACK_CHANGES: changes },
     stdio: 'inherit',
     reject: false,
   });
@@ -18,22 +23,16 @@ export async function up(options: { pipeline: boolean }): Promise<void> {
     printStatus(await stackStatus(stack));
     throw new StackError(
       'DEPLOY_FAILED',
-      'not everything is up; what failed is named above, the rest runs',
+      'not everything is up; what failed is named above',
       'mend it, then make deploy-local goes on where this one ended',
     );
   }
-  const unchanged = before === (await fingerprint());
+  const unchanged = !existsSync(changes);
+  rmSync(folder, { recursive: true });
   if (unchanged)
     console.log(`✔ nothing to change: all ${readRegistry(stack).length} units are already as wanted`);
   const failure: unknown = options.pipeline && (await runPipeline({}).then(() => undefined, asStackError));
   printStatus(await stackStatus(stack));
   if (failure) throw failure;
   console.log(`\n✔ ${stack.name} is up after ${((Date.now() - started) / 1_000).toFixed(0)} s`);
-}
-
-/** What is deployed and which processes run it, as text. */
-async function fingerprint(): Promise<string> {
-  const status: StackStatus = await stackStatus(stackPaths());
-  const hashes = readRegistry(stackPaths()).map(({ unit, hash }) => [unit, hash]);
-  return JSON.stringify([hashes, status.units.map(({ name, pids }) => [name, pids])]);
 }

@@ -1,4 +1,5 @@
 /** What deploy and destroy share: one session for all tasks of a batch, opened by the first and closed at the end. */
+import { appendFileSync } from 'node:fs';
 import type { TaskGraph } from '@nx/devkit';
 import { StackError, checkStack } from '@stack/model';
 import { type Deployed, type Session, openSession, unknownPortVariables } from '@stack/runtime';
@@ -26,7 +27,10 @@ export async function* inSession(
         // Everybody fails for the same reason: told once.
         throw first ? error : new StackError('NO_SESSION', 'not begun, for the reason above');
       });
-      return (await work(opened, project, say)).summary;
+      const { changed, summary } = await work(opened, project, say);
+      // `stack up` asks by this file what its deploy has changed.
+      if (changed && process.env.STACK_CHANGES) appendFileSync(process.env.STACK_CHANGES, `${project}\n`);
+      return summary;
     });
   } finally {
     await session?.then((opened) => opened.close()).catch(() => undefined);
