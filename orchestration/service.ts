@@ -41,6 +41,8 @@ export const orchestration = defineService({
     MARTS_READER_PASSWORD: postgres.secret('reader'),
     GITHUB_TOKEN_FILE: text`${stack.dir}/secrets/orchestration/github_token`,
     DAGSTER_DISABLE_TELEMETRY: 'true',
+    // each thread's own heap keeps what it has freed
+    MALLOC_ARENA_MAX: '2',
     // one write for a year's partitions instead of 365
     DAGSTER_EVENT_BATCH_SIZE: '1000',
     PYTHONPATH: text`${stack.workspace}/orchestration`,

@@ -54,13 +54,14 @@ PRELOADED = [
     "dbt.task.build",
     "dbt.adapters.duckdb.impl",
     "dbt_common.clients.agate_helper",
+    "stack_pipeline.lazy_scipy",
     "great_expectations",
     "great_expectations.expectations.registry",
     "duckdb_engine",
     "babel.dates",
     "google.protobuf.json_format",
 ]
-"""Packages of others only: the stack's own code is read anew by each run."""
+"""Packages of others: the stack's own code is read anew by each run."""
 
 STOP_SECONDS = 8.0
 """How long runs may take to end after SIGTERM, before the server ends without them."""
