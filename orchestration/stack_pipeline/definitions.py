@@ -3,7 +3,7 @@
 from dagster import Definitions, EnvVar, in_process_executor
 
 from stack_pipeline.automation import JOBS, define_github_sensor, define_inbox_sensor, every_day, new_snapshot, run_failed
-from stack_pipeline.ingestion.airbyte import define_airbyte
+from stack_pipeline.ingestion.airbyte import AirbyteSync, define_airbyte
 from stack_pipeline.ingestion.assets import define_copy, flight_days, flights, github_releases, inbox
 from stack_pipeline.publish.assets import define_snapshot
 from stack_pipeline.publish.sinks import marts_in_postgres
@@ -26,6 +26,7 @@ def define(settings: Settings) -> Definitions:
         schedules=[every_day],
         sensors=[define_inbox_sensor(settings), define_github_sensor(settings), new_snapshot, run_failed],
         resources={
+            "airbyte": AirbyteSync(),
             "lake": LakeResource(endpoint=EnvVar("LAKE_S3_ENDPOINT"), bucket=EnvVar("LAKE_BUCKET")),
             "warehouse": WarehouseLease(socket=EnvVar("STACK_SOCKET")),
         },
