@@ -11,7 +11,7 @@ from pathlib import Path
 
 import boto3
 from make_flights import make_flights
-from stack import Timed, empty_warehouse, run_through_stack
+from stack import Timed, empty_warehouse, run_through_stack, settle
 
 HERE = Path(__file__).parent
 
@@ -20,6 +20,7 @@ def run_plain(folder: Path, flights: Path | None, bucket: str) -> Timed:
     """Runs the peer in a process of its own, on a warehouse below `folder`."""
     environment = {**os.environ, "WAREHOUSE_PATH": str(folder / "warehouse.duckdb"), "DBT_TARGET_PATH": str(folder / "dbt")}
     command = [sys.executable, str(HERE / "plain.py"), "--bucket", bucket, *(["--flights", str(flights)] if flights else [])]
+    settle()
     started = time.perf_counter()
     output = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
     seconds = time.perf_counter() - started

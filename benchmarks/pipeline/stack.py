@@ -44,7 +44,8 @@ class Timed:
 
 
 def run_through_stack(url: str, config: dict[str, Any], job: str = "pipeline") -> Timed:
-    """Launches the job with `config` for loading the flights, and waits for its end. Raises RuntimeError when it fails."""
+    """Launches the job with `config` for loading the flights, and waits for its end; settles first. Raises RuntimeError when it fails."""
+    settle()
     started = time.perf_counter()
     params = {
         "selector": {"repositoryLocationName": "stack_pipeline", "repositoryName": "__repository__", "jobName": job},
@@ -71,6 +72,23 @@ def run_through_stack(url: str, config: dict[str, Any], job: str = "pipeline") -
         for step in stats
     }
     return Timed(seconds, {step["stepKey"]: step["endTime"] - step["startTime"] for step in stats}, memory)
+
+
+def settle(seconds: float = 300) -> None:
+    """Waits until the machine is at rest: after a publish the readers and the PostgreSQL sink take the new snapshot. Linux only."""
+    deadline = time.monotonic() + seconds
+    while Path("/proc/stat").exists() and time.monotonic() < deadline:
+        before = _idle()
+        time.sleep(3)
+        now = _idle()
+        if now[0] - before[0] > 0.85 * (now[1] - before[1]):
+            return
+
+
+def _idle() -> tuple[int, int]:
+    """Ticks in which a processor had nothing to do, and all ticks."""
+    ticks = [int(value) for value in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+    return ticks[3] + ticks[4], sum(ticks)
 
 
 def _query(url: str, query: str, variables: dict[str, Any]) -> dict[str, Any]:
