@@ -40,6 +40,10 @@ try {
     console.log(`\n== ${name}`);
     if (name === 'restart') good = run('npx', 'nx', 'build', 'supervisor', '--outputStyle=static') && good;
     if (name in inStack) good = run('npx', 'nx', 'run-many', '-t', 'deploy', '--outputStyle=static') && good;
+    if (name === 'scaling') {
+      const own = path.join(root, '.tools', 'uv', 'bin', 'uv');
+      good = run(existsSync(own) ? own : 'uv', 'sync', '--quiet', '--frozen', '--group', 'bench') && good;
+    }
     good = (inStack[name] ? script('in-stack', inStack[name]) : script(name)) && good;
   }
 } finally {

@@ -44,7 +44,7 @@ class Timed:
 
 
 def run_through_stack(url: str, config: dict[str, Any], job: str = "pipeline") -> Timed:
-    """Launches the job with `config` for loading the flights, and waits for its end; settles first. Raises RuntimeError when it fails."""
+    """Settles, launches the job with `config` for loading the flights, waits for its end. Raises RuntimeError when it fails."""
     settle()
     started = time.perf_counter()
     params = {
