@@ -106,8 +106,8 @@ async function planDagster(context: PlanContext): Promise<ProcessPlan[]> {
     {
       ...common,
       name: 'daemon',
-      command: context.executable('dagster-daemon'),
-      args: ['run', '-w', workspace],
+      command: context.executable('python'),
+      args: ['-m', 'stack_pipeline.daemon', 'run', '-w', workspace],
     },
   ];
 }

@@ -27,6 +27,8 @@ from dagster._grpc import server as stock
 from dagster._grpc.types import ExecuteExternalJobArgs
 from dagster._serdes import deserialize_value
 
+from stack_pipeline.postgres_pool import keep_connections
+
 TRIED_VERSION = "1.13.27"
 
 PRELOADED = [
@@ -66,7 +68,7 @@ PRELOADED = [
 STOP_SECONDS = 8.0
 """How long runs may take to end after SIGTERM, before the server ends without them."""
 
-_KEPT = {__name__, "stack_pipeline.errors"}
+_KEPT = {__name__, "stack_pipeline.errors", "stack_pipeline.postgres_pool"}
 """Modules that a reload leaves: the server's own, whose functions are handed to run processes by name."""
 
 _ALIVE = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
@@ -142,6 +144,7 @@ class WarmApiServer(stock.DagsterApiServer):
 def run_worker(serialized_args: str, recon_job: Any, event_queue: Any, termination_event: Any) -> None:
     """Runs one run in its own process, holding a lock that shows others that the process lives."""
     arguments = deserialize_value(serialized_args, ExecuteExternalJobArgs)
+    keep_connections()
     with _alive(_lock_file(arguments.run_id)):
         _stock_start_run(serialized_args, recon_job, event_queue, termination_event)
 

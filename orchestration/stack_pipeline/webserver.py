@@ -1,15 +1,11 @@
-"""Dagster's webserver, which tries a pooled connection to PostgreSQL before it uses it.
+"""Dagster's webserver, which keeps its connections to PostgreSQL (postgres_pool.py)."""
 
-Dagster keeps one open for its pages. When PostgreSQL was restarted, the next request would fail with
-"server closed the connection unexpectedly".
-"""
-
-import functools
 import sys
 
-from dagster_postgres import utils
 from dagster_webserver.cli import main
 
+from stack_pipeline.postgres_pool import keep_connections
+
 if __name__ == "__main__":
-    utils.create_engine = functools.partial(utils.create_engine, pool_pre_ping=True)
+    keep_connections()
     sys.exit(main())
