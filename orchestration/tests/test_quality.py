@@ -124,7 +124,8 @@ def test_the_pipeline_publishes_only_what_passed(pipeline, flights):
     result = pipeline.run()
     assert result.success
     checks = {one.asset_key: one for one in result.get_asset_check_evaluations() if one.check_name == "great_expectations"}
-    assert len(checks) == len(read_suites())
+    # there is no ingestion service here, so what its connection loads is no asset
+    assert set(checks) == {AssetKey(suite.asset) for suite in read_suites() if suite.asset[0] != "raw_airbyte"}
     assert all(one.passed for one in checks.values())
     assert b"raw.flights" in pipeline.lake.read("data-docs/index.html")
     first = pipeline.latest()

@@ -109,8 +109,8 @@ def test_the_same_rows_give_the_same_marts(loaded, tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     models = published_models(prepare_manifest(loaded))
-    export_duckdb(duck.warehouse, published_models(prepare_manifest(duck)), tmp_path / "a")
-    export_snowflake(models, tmp_path / "b")
+    list(export_duckdb(duck.warehouse, published_models(prepare_manifest(duck)), tmp_path / "a"))
+    list(export_snowflake(models, tmp_path / "b"))
     for model in models:
         ours, theirs = (f"'{tmp_path}/{folder}/{model.name}.parquet'" for folder in "ab")
         rows = duckdb.sql(f"select count(*) from {ours}").fetchone()
@@ -214,7 +214,7 @@ def test_an_empty_table_and_every_type_are_exported(snowflake, tmp_path):
         cursor.execute(f"create table {connection.database}.s.none as select {values} from (select 1) where 1 = 0")
         database = connection.database
     models = [PublishedModel(name, f"{database}.s.{name}", []) for name in ("one", "none")]
-    export_snowflake(models, tmp_path)
+    list(export_snowflake(models, tmp_path))
     for model in models:
         types = [row[:2] for row in duckdb.sql(f"describe from '{tmp_path}/{model.name}.parquet'").fetchall()]
         assert types == [

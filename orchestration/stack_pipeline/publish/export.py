@@ -11,8 +11,8 @@ from stack_pipeline.settings import Settings
 from stack_pipeline.transformation.dbt import PublishedModel
 from stack_pipeline.warehouse import connect, quoted_text
 
-Exporter = Callable[[Path, list[PublishedModel], Path], None]
-"""Writes `<folder>/<name>.parquet` for each model. Arguments: the warehouse's DuckDB file, the models, the folder."""
+Exporter = Callable[[Path, list[PublishedModel], Path], Iterator[PublishedModel]]
+"""Writes `<folder>/<name>.parquet` for each model and yields the model then. Arguments: the warehouse's file, models, folder."""
 
 
 def exporter(settings: Settings) -> Exporter:
@@ -20,7 +20,7 @@ def exporter(settings: Settings) -> Exporter:
     return _export_both if settings.on_snowflake else export_duckdb
 
 
-def export_duckdb(warehouse: Path, models: list[PublishedModel], folder: Path) -> None:
+def export_duckdb(warehouse: Path, models: list[PublishedModel], folder: Path) -> Iterator[PublishedModel]:
     """Exports tables of the warehouse's file; the caller holds its lease."""
     if not models:
         return
@@ -30,13 +30,14 @@ def export_duckdb(warehouse: Path, models: list[PublishedModel], folder: Path) -
                 # the database's name in dbt's relation is the warehouse's file name: the same file is open here
                 target = quoted_text(str(folder / f"{model.name}.parquet"))
                 connection.execute(f"copy {model.relation} to {target} (format parquet, compression zstd)")
+                yield model
     except duckdb.Error as error:
         raise UserError(
             f"The marts can't be read from {warehouse}: {error}.", "Run the whole pipeline, with dbt before publish."
         ) from error
 
 
-def export_snowflake(models: list[PublishedModel], folder: Path) -> None:
+def export_snowflake(models: list[PublishedModel], folder: Path) -> Iterator[PublishedModel]:
     """Exports tables of Snowflake, batch by batch as the server makes them, so that a table needn't fit into memory."""
     if not models:
         return
@@ -54,12 +55,13 @@ def export_snowflake(models: list[PublishedModel], folder: Path) -> None:
                     f"{model.relation} can't be read from Snowflake: {getattr(error, 'msg', None) or error}",
                     "Run the whole pipeline, with dbt before publish.",
                 ) from error
+            yield model
 
 
-def _export_both(warehouse: Path, models: list[PublishedModel], folder: Path) -> None:
+def _export_both(warehouse: Path, models: list[PublishedModel], folder: Path) -> Iterator[PublishedModel]:
     # what was loaded without a model lies in the stack's own DuckDB file, also when the models are Snowflake's
-    export_duckdb(warehouse, [model for model in models if model.landed], folder)
-    export_snowflake([model for model in models if not model.landed], folder)
+    yield from export_duckdb(warehouse, [model for model in models if model.landed], folder)
+    yield from export_snowflake([model for model in models if not model.landed], folder)
 
 
 def _write(cursor: Any, file: Path) -> None:

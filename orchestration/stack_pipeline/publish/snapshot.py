@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,12 +50,15 @@ def publish_snapshot(
     """
     now = datetime.now(UTC)
     id = f"{now:%Y%m%dT%H%M%SZ}-{hashlib.sha256(run_id.encode()).hexdigest()[:8]}"
-    with scratch(warehouse, "publish") as folder:
-        export(warehouse, models, folder)
-        with duckdb.connect() as connection:
-            tables = [_entry(connection, model, folder, f"{PREFIX}{id}/") for model in models]
-        for table in tables:
-            lake.upload(table["key"], folder / f"{table['name']}.parquet")
+    tables: list[dict[str, Any]] = []
+    uploads: list[Future[None]] = []
+    # a table is uploaded while the next ones are read
+    with scratch(warehouse, "publish") as folder, ThreadPoolExecutor(2) as pool, duckdb.connect() as connection:
+        for model in export(warehouse, models, folder):
+            tables.append(table := _entry(connection, model, folder, f"{PREFIX}{id}/"))
+            uploads.append(pool.submit(lake.upload, table["key"], folder / f"{model.name}.parquet"))
+        for upload in uploads:
+            upload.result()
     tables = sorted([*tables, *carried], key=lambda table: table["name"])
     if not tables:
         raise UserError(

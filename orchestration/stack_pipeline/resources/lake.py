@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +21,9 @@ class Lake:
     def __init__(self, endpoint: str, bucket: str) -> None:
         self.endpoint = endpoint
         self.bucket = bucket
+        self._client = self._connect()  # at once: threads may share a client, but not make one at the same time
 
-    @cached_property
-    def _client(self) -> Any:
+    def _connect(self) -> Any:
         config = botocore.config.Config(
             s3={"addressing_style": "path"},
             connect_timeout=5,
