@@ -21,7 +21,7 @@ MARTS = 0.2
 def make_warehouse(file: Path, gigabytes: float) -> list[PublishedModel]:
     """Random numbers and texts, which don't compress: a raw table, and a mart of a fifth of the whole."""
     row = "i as id, random() as a, random() as b, hash(i) as c, md5(i::varchar) as d"
-    rows = int(gigabytes * 1e9 / 64)
+    rows = int(gigabytes * 1e9 / 40)  # bytes that a row takes in the file
     with duckdb.connect(str(file)) as connection:
         connection.execute("set memory_limit = '2GB'; create schema raw; create schema marts")
         connection.execute(f"create table raw.facts as select {row} from range({int(rows * (1 - MARTS))}) as numbers(i)")

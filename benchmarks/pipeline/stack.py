@@ -43,12 +43,12 @@ class Timed:
     memory: dict[str, int] = field(default_factory=dict)
 
 
-def run_through_stack(url: str, config: dict[str, Any], job: str = "pipeline") -> Timed:
-    """Settles, launches the job with `config` for loading the flights, waits for its end. Raises RuntimeError when it fails."""
+def run_through_stack(url: str, config: dict[str, Any]) -> Timed:
+    """Settles, launches the job `pipeline` with `config` for the flights, waits for its end. Raises RuntimeError when it fails."""
     settle()
     started = time.perf_counter()
     params = {
-        "selector": {"repositoryLocationName": "stack_pipeline", "repositoryName": "__repository__", "jobName": job},
+        "selector": {"repositoryLocationName": "stack_pipeline", "repositoryName": "__repository__", "jobName": "pipeline"},
         "runConfigData": {
             "ops": {"load_flights": {"config": config}, "dbt_build": {"config": {"force": config.get("force", False)}}}
         },

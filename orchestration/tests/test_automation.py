@@ -66,10 +66,7 @@ class Dagster:
             )
 
     def _start_daemon(self) -> subprocess.Popen:
-        program = Path(sys.executable).with_name("dagster-daemon")
-        with (self.home / "daemon.log").open("ab") as log:
-            command = [program, "run", "-w", "orchestration/workspace.yaml"]
-            return subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=log, stderr=log)
+        return self._start("stack_pipeline.daemon", "run", "-w", "orchestration/workspace.yaml")
 
     def restart(self) -> None:
         self.daemon.kill()
@@ -85,7 +82,7 @@ class Dagster:
             runs = self.runs(job)
             if len(runs) >= number and all(run.status in DONE for run in runs):
                 return runs
-            assert time.monotonic() < deadline, (job, runs, (self.home / "daemon.log").read_text()[-3000:])
+            assert time.monotonic() < deadline, (job, runs, (self.home / "stack_pipeline.daemon.log").read_text()[-3000:])
             time.sleep(0.5)
 
     def stop(self) -> None:

@@ -19,6 +19,8 @@ export async function up(options: { pipeline: boolean }): Promise<void> {
     stdio: 'inherit',
     reject: false,
   });
+  const unchanged = !existsSync(changes);
+  rmSync(folder, { recursive: true });
   if (deploy.failed) {
     printStatus(await stackStatus(stack));
     throw new StackError(
@@ -27,8 +29,6 @@ export async function up(options: { pipeline: boolean }): Promise<void> {
       'mend it, then make deploy-local goes on where this one ended',
     );
   }
-  const unchanged = !existsSync(changes);
-  rmSync(folder, { recursive: true });
   if (unchanged)
     console.log(`✔ nothing to change: all ${readRegistry(stack).length} units are already as wanted`);
   const failure: unknown = options.pipeline && (await runPipeline({}).then(() => undefined, asStackError));

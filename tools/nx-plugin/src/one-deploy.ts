@@ -41,6 +41,6 @@ export async function postTasksExecution(): Promise<void> {
 }
 
 /** Whether Nx was asked to deploy: `nx deploy x`, `nx run x:deploy`, `nx run-many -t build deploy`. */
-function deploys(argv: readonly string[]): boolean {
+export function deploys(argv: readonly string[]): boolean {
   return argv.slice(2).some((word) => /^([^-].*:)?deploy(:\w+)?$|^(-t|--targets?)=(.*,)?deploy\b/.test(word));
 }

@@ -6,7 +6,7 @@ import { discovered } from '../sync/schemas';
 import { tableOf } from '../sync/tables';
 import { connectionAnswer } from './answers';
 import { checkSchema } from './destinations';
-import { type Query, badRequest, found, isTrue, pageAnswer, pageOf, workspacesOf } from './requests';
+import { type Query, badRequest, found, listOf, pageAnswer } from './requests';
 import type { Context } from './routes';
 import { answerable } from './sources';
 
@@ -61,11 +61,7 @@ export function connectionRoutes(server: FastifyInstance, { objects, asking, job
     found('connection', id, (one) => objects.find('connections', one));
 
   server.get<{ Querystring: Query }>('/connections', async (request) => {
-    const page = pageOf(request.query);
-    const filter = {
-      workspaces: workspacesOf(request.query),
-      deleted: isTrue(request.query, 'includeDeleted'),
-    };
+    const { page, filter } = listOf(request.query);
     return pageAnswer(request, page, await objects.list('connections', page, filter), connectionAnswer);
   });
 

@@ -4,17 +4,7 @@ import type { Configuration } from '../connectors/protocol';
 import type { Destination } from '../store/objects';
 import { DEFAULT_SCHEMA } from '../sync/tables';
 import { destinationAnswer } from './answers';
-import {
-  type Query,
-  badRequest,
-  bodies,
-  conflict,
-  found,
-  isTrue,
-  pageAnswer,
-  pageOf,
-  workspacesOf,
-} from './requests';
+import { type Query, badRequest, bodies, conflict, found, listOf, pageAnswer } from './requests';
 import type { Context } from './routes';
 
 interface Body {
@@ -74,11 +64,7 @@ export function destinationRoutes(server: FastifyInstance, { objects, settings }
     found('destination', id, (one) => objects.find('destinations', one));
 
   server.get<{ Querystring: Query }>('/destinations', async (request) => {
-    const page = pageOf(request.query);
-    const filter = {
-      workspaces: workspacesOf(request.query),
-      deleted: isTrue(request.query, 'includeDeleted'),
-    };
+    const { page, filter } = listOf(request.query);
     return pageAnswer(request, page, await objects.list('destinations', page, filter), destinationAnswer);
   });
 

@@ -58,6 +58,14 @@ export function pageOf(query: Query): Page {
   return { limit: Math.min(Math.max(number('limit', 20), 1), LARGEST_PAGE), offset: number('offset', 0) };
 }
 
+/** Which page of a list is asked for, and of what. */
+export const listOf = (
+  query: Query,
+): { page: Page; filter: { workspaces: string[] | undefined; deleted: boolean } } => ({
+  page: pageOf(query),
+  filter: { workspaces: workspacesOf(query), deleted: isTrue(query, 'includeDeleted') },
+});
+
 /** `workspaceIds`, repeated or with commas; undefined: all. */
 export function workspacesOf(query: Query): string[] | undefined {
   const ids = [query.workspaceIds ?? []].flat().flatMap((one) => one.split(',').filter(Boolean));

@@ -15,10 +15,9 @@ import {
   conflict,
   found,
   isTrue,
+  listOf,
   pageAnswer,
-  pageOf,
   single,
-  workspacesOf,
 } from './requests';
 import type { Context } from './routes';
 
@@ -47,11 +46,7 @@ export function sourceRoutes(server: FastifyInstance, { objects, asking }: Conte
   };
 
   server.get<{ Querystring: Query }>('/sources', async (request) => {
-    const page = pageOf(request.query);
-    const filter = {
-      workspaces: workspacesOf(request.query),
-      deleted: isTrue(request.query, 'includeDeleted'),
-    };
+    const { page, filter } = listOf(request.query);
     const rows = await objects.list('sources', page, filter);
     const schemas = new Map(
       await Promise.all(rows.map(async (row) => [row.id, await schemaOf(row)] as const)),

@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { uuidOf } from '../ids';
 import type { Workspace } from '../store/objects';
 import { workspaceAnswer } from './answers';
-import { type Query, conflict, found, isTrue, notFound, pageAnswer, pageOf, workspacesOf } from './requests';
+import { type Query, conflict, found, notFound, listOf, pageAnswer } from './requests';
 import type { Context } from './routes';
 
 interface Body {
@@ -18,11 +18,7 @@ export function workspaceRoutes(server: FastifyInstance, { objects, asking }: Co
     found('workspace', id, (one) => objects.find('workspaces', one));
 
   server.get<{ Querystring: Query }>('/workspaces', async (request) => {
-    const page = pageOf(request.query);
-    const filter = {
-      workspaces: workspacesOf(request.query),
-      deleted: isTrue(request.query, 'includeDeleted'),
-    };
+    const { page, filter } = listOf(request.query);
     return pageAnswer(request, page, await objects.list('workspaces', page, filter), workspaceAnswer);
   });
   server.post<{ Body: Body }>('/workspaces', { schema: NAMED }, async ({ body }) =>
