@@ -52,13 +52,17 @@ def publish_snapshot(
     id = f"{now:%Y%m%dT%H%M%SZ}-{hashlib.sha256(run_id.encode()).hexdigest()[:8]}"
     tables: list[dict[str, Any]] = []
     uploads: list[Future[None]] = []
-    # a table is uploaded while the next ones are read
-    with scratch(warehouse, "publish") as folder, ThreadPoolExecutor(2) as pool, duckdb.connect() as connection:
+    digests: list[Future[str]] = []
+    # a table is uploaded, and its checksum made, while the next ones are read
+    with scratch(warehouse, "publish") as folder, ThreadPoolExecutor(3) as pool, duckdb.connect() as connection:
         for model in export(warehouse, models, folder):
-            tables.append(table := _entry(connection, model, folder, f"{PREFIX}{id}/"))
-            uploads.append(pool.submit(lake.upload, table["key"], folder / f"{model.name}.parquet"))
-        for upload in uploads:
+            file = folder / f"{model.name}.parquet"
+            tables.append(table := _entry(connection, model, file, f"{PREFIX}{id}/"))
+            uploads.append(pool.submit(lake.upload, table["key"], file))
+            digests.append(pool.submit(_sha256, file))
+        for table, upload, digest in zip(tables, uploads, digests, strict=True):
             upload.result()
+            table["sha256"] = digest.result()
     tables = sorted([*tables, *carried], key=lambda table: table["name"])
     if not tables:
         raise UserError(
@@ -100,20 +104,21 @@ def latest_id(lake: Lake) -> str | None:
     return manifest["id"] if manifest else None
 
 
-def _entry(connection: duckdb.DuckDBPyConnection, model: PublishedModel, folder: Path, prefix: str) -> dict[str, Any]:
-    """A table's entry in the manifest, from its Parquet file: what readers will find in it."""
-    file = folder / f"{model.name}.parquet"
+def _sha256(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def _entry(connection: duckdb.DuckDBPyConnection, model: PublishedModel, file: Path, prefix: str) -> dict[str, Any]:
+    """A table's entry in the manifest but for its checksum, from its Parquet file: what readers will find in it."""
     parquet = quoted_text(str(file))
     rows = connection.execute(f"select count(*) from read_parquet({parquet})").fetchone()
     columns = connection.execute(f"describe from read_parquet({parquet})").fetchall()
-    with file.open("rb") as content:
-        digest = hashlib.file_digest(content, "sha256").hexdigest()
     return {
         "name": model.name,
         "key": f"{prefix}{model.name}.parquet",
         "rows": rows[0] if rows else 0,
         "bytes": file.stat().st_size,
-        "sha256": digest,
         "columns": [{"name": name, "type": type} for name, type, *_ in columns],
         "index": model.index,
     }
