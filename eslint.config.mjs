@@ -14,6 +14,7 @@ export default typescript.config(
       '**/node_modules',
       '**/.venv',
       '**/.stack',
+      '**/.cloud',
       '**/.nx',
       'apps/evidence/site',
       '**/*.py',

@@ -5,14 +5,17 @@ import {
   defineService,
   grpcReady,
   httpReady,
+  own,
+  pythonHealth,
   stack,
   text,
 } from '@stack/model';
+import { fargate } from '@stack/ecs';
 import { airbyteClient } from '@stack/ingestion';
 import { postgres } from '@stack/postgres';
 import { ensureDatabase } from '@stack/postgres/database';
 import { lakeWriter } from '@stack/s3';
-import { dbtEnvironment, transformation } from '@stack/transformation';
+import { dbtEnvironment, dbtInAws, transformation } from '@stack/transformation';
 
 const database = postgres.url('sql', { database: 'dagster' });
 const marts = postgres.url('sql', { database: 'marts' });
@@ -63,7 +66,38 @@ export const orchestration = defineService({
     }),
   },
   native: { plan: planDagster },
-  docker: { image: 'stack/orchestration:dev' },
+  docker: {
+    image: 'stack/orchestration:dev',
+    health: pythonHealth,
+    processes: {
+      code: { command: ['python', '-m', 'stack_pipeline.code_server', '--port', '4000'] },
+      webserver: {
+        command: [
+          'python',
+          '-m',
+          'stack_pipeline.webserver',
+          '-h',
+          '0.0.0.0',
+          '-p',
+          '3000',
+          '-w',
+          'workspace.yaml',
+        ],
+      },
+      daemon: { command: ['python', '-m', 'stack_pipeline.daemon', 'run', '-w', 'workspace.yaml'] },
+    },
+    env: { DAGSTER_HOME: own.volume('home'), DAGSTER_CODE_PORT: own.port('code') },
+  },
+  // One task, which has what natively several programs share: the loaded files' DuckDB, and so no lease and no Airbyte of ours.
+  aws: fargate({
+    singleton: true,
+    env: {
+      ...dbtInAws,
+      WAREHOUSE_PATH: text`${own.volume('home')}/warehouse.duckdb`,
+      STACK_SOCKET: '',
+      AIRBYTE_CONNECTION_ID: '',
+    },
+  }),
   route: { port: 'web' },
   memory: '1Gi',
 });

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import * as path from 'node:path';
 import { type PlanContext, type Value, defineJob, stack, text } from '@stack/model';
-import { warehouse } from '@stack/warehouse';
+import { snowflake } from '@stack/snowflake';
 
 /** Where Snowflake is and who asks, as the profile's target snowflake_prod reads it; secrets are files. */
 const SNOWFLAKE = [
@@ -32,7 +32,7 @@ export function dbtEnvironmentFrom(env: NodeJS.ProcessEnv): Record<string, Value
   const target = env.DBT_TARGET || 'duckdb_local';
   const targetPath = text`${stack.dir}/data/transformation/target`;
   return {
-    WAREHOUSE_PATH: warehouse.output('path'),
+    WAREHOUSE_PATH: snowflake.output('path'),
     DBT_TARGET: target,
     DBT_PROJECT_DIR: project ?? text`${stack.workspace}/transformation`,
     // another project's profile is written there, see orchestration/stack_pipeline/transformation/profile.py
@@ -42,7 +42,7 @@ export function dbtEnvironmentFrom(env: NodeJS.ProcessEnv): Record<string, Value
     DBT_SEND_ANONYMOUS_USAGE_STATS: 'false',
     WAREHOUSE_MEMORY: env.WAREHOUSE_MEMORY ?? '',
     DBT_PACKAGES: existsSync(path.join(project ?? __dirname, 'dbt_packages', 'dbt_utils')) ? 'true' : '',
-    ...(target === 'snowflake_prod' && snowflake(env)),
+    ...(target === 'snowflake_prod' && snowflakeLogin(env)),
   };
 }
 
@@ -51,7 +51,7 @@ function ownProject(env: NodeJS.ProcessEnv): string | undefined {
   return env.DBT_PROJECT ? path.resolve(env.INIT_CWD || process.cwd(), env.DBT_PROJECT) : undefined;
 }
 
-function snowflake(env: NodeJS.ProcessEnv): Record<string, Value> {
+function snowflakeLogin(env: NodeJS.ProcessEnv): Record<string, Value> {
   const set = SNOWFLAKE.flatMap((name) => (env[name] ? [[name, env[name]] as const] : []));
   return {
     SNOWFLAKE_PASSWORD_FILE: text`${stack.dir}/secrets/transformation/snowflake_password`,
@@ -60,6 +60,16 @@ function snowflake(env: NodeJS.ProcessEnv): Record<string, Value> {
 }
 
 export const dbtEnvironment = dbtEnvironmentFrom(process.env);
+
+/** What differs in production: dbt builds in Snowflake, with the key that the secret store has. */
+export const dbtInAws: Record<string, Value> = {
+  DBT_TARGET: 'snowflake_prod',
+  SNOWFLAKE_ACCOUNT: snowflake.output('account'),
+  SNOWFLAKE_USER: snowflake.output('pipelineUser'),
+  SNOWFLAKE_ROLE: snowflake.output('pipelineRole'),
+  SNOWFLAKE_WAREHOUSE: snowflake.output('transformingWarehouse'),
+  SNOWFLAKE_DATABASE: snowflake.output('database'),
+};
 
 const own = ownProject(process.env);
 

@@ -1,4 +1,5 @@
-import { defineService, generated, httpReady, nodeProgram } from '@stack/model';
+import { fargate } from '@stack/ecs';
+import { defineService, generated, httpReady, nodeHealth, nodeProgram, own, stack } from '@stack/model';
 import { lakeReader } from '@stack/s3';
 
 export const duckdbHttp = defineService({
@@ -7,22 +8,19 @@ export const duckdbHttp = defineService({
   ports: { http: { number: 4200, protocol: 'http' } },
   secrets: { token: generated() },
   volumes: { snapshots: '/snapshots' },
-  env: lakeReader,
-  ready: httpReady('http', '/health'),
-  native: {
-    plan: async (context) =>
-      nodeProgram(context, {
-        env: {
-          HOST: '127.0.0.1',
-          PORT: String(context.port('http')),
-          SNAPSHOT_DIR: context.volume('snapshots'),
-          API_TOKEN: context.secret('token'),
-          // One heap of malloc's for all threads: 20 MB less at rest.
-          MALLOC_ARENA_MAX: '2',
-        },
-      }),
+  env: {
+    ...lakeReader,
+    HOST: stack.bind,
+    PORT: own.port('http'),
+    SNAPSHOT_DIR: own.volume('snapshots'),
+    API_TOKEN: own.secret('token'),
+    // One heap of malloc's for all threads: 20 MB less at rest.
+    MALLOC_ARENA_MAX: '2',
   },
-  docker: { image: 'stack/duckdb-http:dev' },
+  ready: httpReady('http', '/health'),
+  native: { plan: async (context) => nodeProgram(context) },
+  docker: { image: 'stack/duckdb-http:dev', health: nodeHealth },
+  aws: fargate({ ephemeral: ['snapshots'] }),
   route: { port: 'http' },
   memory: '1Gi',
 });

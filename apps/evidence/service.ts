@@ -1,4 +1,5 @@
-import { defineService, httpReady, nodeProgram } from '@stack/model';
+import { fargate } from '@stack/ecs';
+import { defineService, httpReady, nodeHealth, nodeProgram, own, stack } from '@stack/model';
 import { lakeReader } from '@stack/s3';
 
 export const evidence = defineService({
@@ -6,21 +7,22 @@ export const evidence = defineService({
   summary: 'Evidence: dashboards of the published data',
   ports: { http: { number: 3001, protocol: 'http' } },
   volumes: { snapshots: '/snapshots' },
-  env: lakeReader,
+  env: {
+    ...lakeReader,
+    HOST: stack.bind,
+    PORT: own.port('http'),
+    SNAPSHOT_DIR: own.volume('snapshots'),
+  },
   ready: httpReady('http', '/health'),
   native: {
     plan: async (context) =>
       nodeProgram(context, {
-        env: {
-          HOST: '127.0.0.1',
-          PORT: String(context.port('http')),
-          SNAPSHOT_DIR: context.volume('snapshots'),
-        },
         // The built site: its pages' names carry the digest of their content.
         sources: [`${context.dist}-site/site/index.html`, `${context.dist}-site/sources`],
       }),
   },
-  docker: { image: 'stack/evidence:dev' },
+  docker: { image: 'stack/evidence:dev', health: nodeHealth },
+  aws: fargate({ ephemeral: ['snapshots'] }),
   route: { port: 'http' },
   memory: '512Mi',
 });

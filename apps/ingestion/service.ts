@@ -1,8 +1,18 @@
 import * as path from 'node:path';
-import { type Value, defineService, generated, httpReady, nodeProgram, stack } from '@stack/model';
+import {
+  type Value,
+  defineService,
+  generated,
+  httpReady,
+  nodeHealth,
+  nodeProgram,
+  own,
+  stack,
+  text,
+} from '@stack/model';
 import { postgres } from '@stack/postgres';
 import { ensureDatabase } from '@stack/postgres/database';
-import { warehouse } from '@stack/warehouse';
+import { snowflake } from '@stack/snowflake';
 import { DEFAULTS } from './src/ids';
 
 const database = postgres.url('sql', { database: 'ingestion' });
@@ -16,31 +26,28 @@ export const ingestion = defineService({
   env: {
     STACK_SOCKET: stack.socket,
     DATABASE_URL: database,
-    WAREHOUSE_PATH: warehouse.output('path'),
+    WAREHOUSE_PATH: snowflake.output('path'),
+    HOST: stack.bind,
+    PORT: own.port('http'),
+    CLIENT_ID: own.secret('client_id'),
+    CLIENT_SECRET: own.secret('client_secret'),
+    JOBS_DIR: own.volume('jobs'),
+    LOGS_DIR: own.volume('logs'),
+    // The packaged ones, then this stack's own.
+    CONNECTORS_PATH: text`${stack.workspace}/.tools/connectors${path.delimiter}${own.volume('connectors')}`,
+    MALLOC_ARENA_MAX: '2',
+    // Long lines are garbage at once: without a bound, a gigabyte of it is collected too late.
+    NODE_OPTIONS: '--max-old-space-size=512',
   },
   ready: httpReady('http', '/health'),
   native: {
     plan: async (context) => {
       await ensureDatabase(context, database);
-      const shared = path.join(context.stack.workspace, '.tools', 'connectors');
-      return nodeProgram(context, {
-        env: {
-          HOST: '127.0.0.1',
-          PORT: String(context.port('http')),
-          CLIENT_ID: context.secret('client_id'),
-          CLIENT_SECRET: context.secret('client_secret'),
-          JOBS_DIR: context.volume('jobs'),
-          LOGS_DIR: context.volume('logs'),
-          // The packaged ones, then this stack's own.
-          CONNECTORS_PATH: [shared, context.volume('connectors')].join(path.delimiter),
-          MALLOC_ARENA_MAX: '2',
-          // Long lines are garbage at once: without a bound, a gigabyte of it is collected too late.
-          NODE_OPTIONS: '--max-old-space-size=512',
-        },
-      });
+      return nodeProgram(context);
     },
   },
-  docker: { image: 'stack/ingestion:dev' },
+  docker: { image: 'stack/ingestion:dev', health: nodeHealth },
+  aws: { none: "it loads this machine's DuckDB; in production Airbyte loads Snowflake, see its README" },
   route: { port: 'http' },
   memory: '1Gi',
 });

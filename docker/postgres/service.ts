@@ -1,4 +1,4 @@
-import { defineService, generated, pgReady } from '@stack/model';
+import { defineService, generated, own, pgReady } from '@stack/model';
 import { planPostgres } from './native';
 
 export const postgres = defineService({
@@ -10,6 +10,11 @@ export const postgres = defineService({
   volumes: { data: '/var/lib/postgresql' },
   ready: pgReady('sql'),
   native: { plan: planPostgres },
-  docker: { image: 'postgres:18.4' },
+  docker: {
+    image: 'postgres:18.4',
+    env: { POSTGRES_PASSWORD: own.secret('password') },
+    health: () => ['pg_isready', '-U', 'postgres'],
+  },
+  aws: { resources: './aws' },
   memory: '256Mi',
 });

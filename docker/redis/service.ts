@@ -1,5 +1,6 @@
 import * as path from 'node:path';
-import { type PlanContext, type ProcessPlan, defineService, generated, redisReady } from '@stack/model';
+import { fargate } from '@stack/ecs';
+import { type PlanContext, type ProcessPlan, defineService, generated, own, redisReady } from '@stack/model';
 
 export const redis = defineService({
   name: 'redis',
@@ -9,7 +10,18 @@ export const redis = defineService({
   volumes: { data: '/data' },
   ready: redisReady('redis'),
   native: { plan: planRedis },
-  docker: { image: 'valkey/valkey:8.1.3' },
+  docker: {
+    image: 'valkey/valkey:8.1.3',
+    // The password comes by the standard input: a command line is for everybody to read.
+    command: [
+      'sh',
+      '-c',
+      `printf 'requirepass %s\\nmaxmemory 256mb\\nmaxmemory-policy volatile-lru\\n' "$PASSWORD" | valkey-server -`,
+    ],
+    env: { PASSWORD: own.secret('password') },
+    health: () => ['sh', '-c', 'REDISCLI_AUTH="$PASSWORD" valkey-cli ping | grep -q PONG'],
+  },
+  aws: fargate({ ephemeral: ['data'], singleton: true }),
   memory: '64Mi',
 });
 

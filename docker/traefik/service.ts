@@ -18,6 +18,7 @@ export const traefik = defineService({
   ready: httpReady('dashboard', '/ping'),
   native: { plan: planTraefik },
   docker: { image: 'traefik:v3.7' },
+  aws: { none: 'the load balancer of infra/ecs has its part' },
   route: { port: 'dashboard', path: '/dashboard/' },
   memory: '128Mi',
   collect: (registry, context) => ({

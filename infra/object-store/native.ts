@@ -60,7 +60,7 @@ export async function planObjectStore(context: PlanContext): Promise<ProcessPlan
     cwd: data,
     // Volumes that a bucket takes at once; seven by default.
     // The bound is a soft one: after a large upload it would keep the memory for good.
-    env: { WEED_MASTER_VOLUME_GROWTH_COPY_1: '1', GOMEMLIMIT: '128MiB' },
+    env: { WEED_MASTER_VOLUME_GROWTH_COPY_1: '1', GOMEMLIMIT: '512MiB', GOGC: '50' },
     sources: [identities],
     // Its orderly end waits 15 s for its own streams to close. Blobs and metadata are written through before a client
     // gets its answer, so nothing is lost by ending it sooner.

@@ -24,5 +24,6 @@ export const objectStore = defineService({
   ready: httpReady('s3', '/healthz'),
   native: { plan: planObjectStore },
   docker: { image: 'chrislusf/seaweedfs:4.48' },
+  aws: { none: 'S3 itself is there' },
   memory: '256Mi',
 });

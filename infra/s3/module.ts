@@ -18,6 +18,22 @@ export const s3 = defineModule({
   summary: 'Buckets of the lake, versioned',
   uses: [objectStore],
   native: { outputs, apply: (context) => applyBuckets(context, outputs) },
+  aws: {
+    outputs: {
+      endpoint: "Address of S3's API in the region",
+      lakeBucket: "The lake's bucket",
+      lakeArn: 'Its ARN',
+      region: 'Where it is',
+      readerPolicy: 'ARN of the policy that allows to read the lake',
+      writerPolicy: 'ARN of the policy that allows to read and to write it',
+    },
+    policies: {
+      readerKeyId: 'readerPolicy',
+      readerKey: 'readerPolicy',
+      writerKeyId: 'writerPolicy',
+      writerKey: 'writerPolicy',
+    },
+  },
 });
 
 const lakeAddress: Record<string, Value> = {

@@ -9,6 +9,12 @@ export const secrets = defineModule({
     outputs: { dir: text`${stack.dir}/secrets` },
     apply: async (context) => tighten(context),
   },
+  aws: {
+    outputs: {
+      keyArn: 'Key that encrypts the secrets',
+      dir: 'Begins the name of each secret',
+    },
+  },
 });
 
 /** Folders 0700, files 0600, whatever a copy or a restore made of them. */

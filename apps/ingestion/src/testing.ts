@@ -3,7 +3,7 @@ import { copyFileSync, mkdirSync } from 'node:fs';
 import * as path from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { type TestStack, eventually } from '@stack/testing';
-import { warehouse } from '@stack/warehouse';
+import { snowflake } from '@stack/snowflake';
 import { ingestion } from '../service';
 import type { JsonObject } from './connectors/protocol';
 import { DEFAULTS } from './ids';
@@ -125,7 +125,7 @@ export class Client {
   /** Rows of a query on the warehouse, which is asked again while a load has it open. */
   rows(sql: string): Promise<unknown[][]> {
     return eventually(async () => {
-      const instance = await DuckDBInstance.create(this.stack.resolve(warehouse.output('path')), {
+      const instance = await DuckDBInstance.create(this.stack.resolve(snowflake.output('path')), {
         access_mode: 'READ_ONLY',
       });
       let connection: DuckDBConnection | undefined;
@@ -142,7 +142,7 @@ export class Client {
 
   /** Changes the warehouse, as somebody else. */
   async write(sql: string): Promise<void> {
-    const instance = await DuckDBInstance.create(this.stack.resolve(warehouse.output('path')));
+    const instance = await DuckDBInstance.create(this.stack.resolve(snowflake.output('path')));
     const connection = await instance.connect();
     await connection.run(sql);
     connection.closeSync();

@@ -78,7 +78,20 @@ export const serviceSchema = z.strictObject({
   docker: z
     .strictObject({
       image: z.string().regex(/^[^:@\s]+(:[^:@\s]+|@sha256:[0-9a-f]{64})$/, 'pin a version: image:version'),
+      command: z.array(z.string()).optional(),
+      env: z.record(envName, value).default({}),
+      health: fn.optional(),
+      processes: z.record(key, z.strictObject({ command: z.array(z.string()).min(1) })).optional(),
     })
+    .optional(),
+  aws: z
+    .union(
+      [
+        z.strictObject({ none: z.string().min(1) }),
+        z.strictObject({ resources: z.string().min(1), options: z.object({}).loose().optional() }),
+      ],
+      { error: "expected fargate(…) of @stack/ecs, { resources: './aws' } or { none: 'why' }" },
+    )
     .optional(),
   route: z.strictObject({ port: key, path: z.string().startsWith('/').optional() }).optional(),
   memory,
@@ -90,7 +103,13 @@ export const moduleSchema = z.strictObject({
   summary,
   env: z.record(envName, value).default({}),
   uses: z.array(unit).default([]),
-  native: z.strictObject({ outputs: z.record(key, value), apply: fn, destroy: fn.optional() }),
+  native: z.strictObject({ outputs: z.record(key, value), apply: fn, destroy: fn.optional() }).optional(),
+  aws: z
+    .strictObject({
+      outputs: z.record(key, summary),
+      policies: z.record(key, key).optional(),
+    })
+    .optional(),
 });
 
 export const jobSchema = z.strictObject({

@@ -3,7 +3,15 @@ import type { PlanContext, ProcessPlan, RegistryEntry } from './plan';
 import type { Probe } from './probes';
 import { jobSchema, moduleSchema, parse, serviceSchema } from './schema';
 import { callerFile } from './caller';
-import { type Joined, type Reference, type Value, isReference, referencesIn, uriEncoded } from './values';
+import {
+  type Joined,
+  type Reference,
+  type Value,
+  isReference,
+  ownedBy,
+  referencesIn,
+  uriEncoded,
+} from './values';
 
 export type Protocol = 'http' | 'postgresql' | 'redis' | 's3' | 'grpc' | 'tcp';
 
@@ -51,7 +59,9 @@ export interface ServiceOptions extends CommonOptions {
     /** Prepares what the process needs (folders, configuration, initdb) and says how to start it. Runs in the deployer. */
     plan(context: PlanContext): Promise<ProcessPlan | readonly ProcessPlan[]>;
   };
-  readonly docker?: { readonly image: string };
+  readonly docker?: Docker;
+  /** What it is in AWS; without it, it isn't there. */
+  readonly aws?: AwsService;
   /** Shown to people as `http://<name>.localhost:<proxy port>`. */
   readonly route?: { readonly port: string; readonly path?: string };
   /** What it may need, e.g. `256Mi`. */
@@ -63,8 +73,44 @@ export interface ServiceOptions extends CommonOptions {
   collect?(registry: readonly RegistryEntry[], context: PlanContext): Record<string, string>;
 }
 
+/** What an image needs to be run as the service. */
+export interface Docker {
+  /** `name:version`; `stack/<name>` is an image of ours. */
+  readonly image: string;
+  /** Instead of the image's own command. */
+  readonly command?: readonly string[];
+  /** Added to the definition's `env`. */
+  readonly env?: Readonly<Record<string, Value>>;
+  /** Command inside the container that succeeds when the probe would; without it the image's own is asked. */
+  health?(probe: Probe, port: number): readonly string[] | undefined;
+  /** Several processes from the same image, a container each; named as in `ready`. */
+  readonly processes?: Readonly<Record<string, { readonly command: readonly string[] }>>;
+}
+
+/** A service in AWS. */
+export type AwsService =
+  | { /** Why nothing of it is deployed there. */ readonly none: string }
+  | {
+      /**
+       * Module that makes its resources, as the definition's file would import it: `./aws` where a product of AWS's plays the
+       * service; `fargate()` of `@stack/ecs` names its own. It is loaded only when the resources are made.
+       */
+      readonly resources: string;
+      readonly options?: object;
+    };
+
 export interface ModuleOptions extends CommonOptions {
-  readonly native: {
+  /** In AWS: its resources are made by the file `aws.ts` beside the definition. */
+  readonly aws?: {
+    /** What its Terraform state gives to other units: output → what it is. */
+    readonly outputs: Readonly<Record<string, string>>;
+    /**
+     * Native outputs that are a right there (a key): output → the output that is the ARN of the policy. A unit that refers to one
+     * has the policy for its role, and no value.
+     */
+    readonly policies?: Readonly<Record<string, string>>;
+  };
+  readonly native?: {
     /** What other units may use of it on this machine. */
     readonly outputs: Readonly<Record<string, Value>>;
     /** Brings the local twin to the wanted state; called at each change, safe to repeat. */
@@ -97,6 +143,7 @@ export interface Service<O extends ServiceOptions = ServiceOptions> extends Comm
   readonly ready: ServiceOptions['ready'];
   readonly native: ServiceOptions['native'];
   readonly docker?: ServiceOptions['docker'];
+  readonly aws?: ServiceOptions['aws'];
   readonly route?: ServiceOptions['route'];
   readonly memory: string;
   readonly collect?: ServiceOptions['collect'];
@@ -116,9 +163,15 @@ export interface Service<O extends ServiceOptions = ServiceOptions> extends Comm
 
 export interface Module<O extends ModuleOptions = ModuleOptions> extends Common {
   readonly kind: 'module';
-  readonly native: ModuleOptions['native'];
-  output(output: keyof O['native']['outputs'] & string): Reference;
+  /** What plays it on this machine; nothing for what only a cloud has. */
+  readonly native?: ModuleOptions['native'];
+  readonly aws?: ModuleOptions['aws'];
+  output(output: OutputOf<O>): Reference;
 }
+
+type OutputOf<O extends ModuleOptions> =
+  | (O['native'] extends { readonly outputs: infer N } ? keyof N & string : never)
+  | (O['aws'] extends { readonly outputs: infer A } ? keyof A & string : never);
 
 export interface Job extends Common {
   readonly kind: 'job';
@@ -137,6 +190,8 @@ const SCHEMES: Record<Protocol, string> = {
   grpc: 'grpc',
   tcp: 'tcp',
 };
+
+const KINDS = { host: 'ports', port: 'ports', secret: 'secrets', volume: 'volumes' } as const;
 
 /**
  * A program that stays up: its ports, secrets, volumes, readiness, and how each runtime starts it.
@@ -166,6 +221,18 @@ export function defineService<const O extends ServiceOptions>(options: O): Servi
     known('ports', probe.port, field);
   if (parsed.route) known('ports', parsed.route.port, 'route.port');
 
+  const owned = (values: Readonly<Record<string, Value>>, field: string): Record<string, Value> =>
+    Object.fromEntries(
+      Object.entries(values).map(([key, value]) => {
+        const named = ownedBy(parsed.name, value);
+        for (const { $ref, unit, key: wanted } of referencesIn(named)) {
+          if (unit === parsed.name && $ref in KINDS)
+            known(KINDS[$ref as keyof typeof KINDS], wanted, `${field}.${key}`);
+        }
+        return [key, named];
+      }),
+    );
+
   const ref = ($ref: Reference['$ref'], kind: 'ports' | 'secrets' | 'volumes', key: string): Reference => {
     known(kind, key, `a reference to ${parsed.name}`);
     return { $ref, unit: parsed.name, key };
@@ -174,6 +241,11 @@ export function defineService<const O extends ServiceOptions>(options: O): Servi
     ...(parsed as object),
     kind: 'service',
     file,
+    env: owned(parsed.env as Record<string, Value>, 'env'),
+    docker: parsed.docker && {
+      ...parsed.docker,
+      env: owned(parsed.docker.env as Record<string, Value>, 'docker.env'),
+    },
     host: (key: string) => ref('host', 'ports', key),
     port: (key: string) => ref('port', 'ports', key),
     secret: (key: string) => ref('secret', 'secrets', key),
@@ -208,10 +280,11 @@ export function defineModule<const O extends ModuleOptions>(options: O): Module<
     kind: 'module',
     file,
     output: (key: string): Reference => {
-      if (!(key in parsed.native.outputs)) {
+      const outputs = Object.keys({ ...parsed.native?.outputs, ...parsed.aws?.outputs });
+      if (!outputs.includes(key)) {
         throw new StackError(
           'UNKNOWN_REFERENCE',
-          `a reference to ${parsed.name}: it has no output ${key} (it has ${Object.keys(parsed.native.outputs).join(', ') || 'none'})`,
+          `a reference to ${parsed.name}: it has no output ${key} (it has ${outputs.join(', ') || 'none'})`,
           `add outputs.${key} to ${file}`,
         );
       }
@@ -253,7 +326,7 @@ export const isProbe = (ready: ServiceOptions['ready']): ready is Probe => typeo
 export function dependenciesOf(unit: Unit): string[] {
   const values = [
     ...Object.values(unit.env),
-    ...(unit.kind === 'module' ? Object.values(unit.native.outputs) : []),
+    ...(unit.kind === 'module' ? Object.values(unit.native?.outputs ?? {}) : []),
   ];
   const names = values.flatMap(referencesIn).map((reference) => reference.unit);
   return [...new Set([...names, ...unit.uses.map((used) => used.name)])]

@@ -41,12 +41,41 @@ export function text(strings: TemplateStringsArray, ...values: Value[]): Joined 
 /** The value, percent-encoded when it is resolved. */
 export const uriEncoded = (value: Value): Joined => ({ $join: [value], encode: 'uri' });
 
-/** Facts of the stack that a unit runs in: its name, the checkout, its state folder, the supervisor's socket. */
+/** The unit that a reference inside its own definition means; `defineService` puts the name in. */
+const OWN = '.';
+
+/**
+ * A service's own port, secret or volume, in its own definition.
+ *
+ * @example env: { PORT: own.port('http'), API_TOKEN: own.secret('token') }
+ */
+export const own = {
+  port: (key: string): Reference => ({ $ref: 'port', unit: OWN, key }),
+  secret: (key: string): Reference => ({ $ref: 'secret', unit: OWN, key }),
+  volume: (key: string): Reference => ({ $ref: 'volume', unit: OWN, key }),
+} as const;
+
+/** The value with every reference replaced by what `change` makes of it. */
+export function mapReferences(value: Value, change: (reference: Reference) => Value): Value {
+  if (isReference(value)) return change(value);
+  if (isJoined(value)) return { ...value, $join: value.$join.map((part) => mapReferences(part, change)) };
+  return value;
+}
+
+/** The value with references to `own` as references to the unit of that name. */
+export const ownedBy = (unit: string, value: Value): Value =>
+  mapReferences(value, (reference) => (reference.unit === OWN ? { ...reference, unit } : reference));
+
+/**
+ * Facts of the stack that a unit runs in: its name, the checkout, its state folder, the supervisor's socket, and the address on
+ * which servers listen (this machine's own natively, every one of its own in a container).
+ */
 export const stack = {
   name: { $ref: 'stack', unit: '', key: 'name' },
   workspace: { $ref: 'stack', unit: '', key: 'workspace' },
   dir: { $ref: 'stack', unit: '', key: 'dir' },
   socket: { $ref: 'stack', unit: '', key: 'socket' },
+  bind: { $ref: 'stack', unit: '', key: 'bind' },
 } as const satisfies Record<string, Reference>;
 
 /** The value as a string, every reference in it replaced by what `resolver` gives. */

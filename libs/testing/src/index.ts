@@ -1,3 +1,4 @@
 export { findBrowser, launchBrowser } from './browser';
+export { Moto, freePort } from './moto';
 export { TestStack } from './test-stack';
 export { eventually } from './wait';

@@ -47,7 +47,7 @@ describe('the project graph', () => {
     expect(edges('s3')).toContain('object-store');
     expect(edges('duckdb-http')).toContain('s3');
     expect(edges('orchestration')).toEqual(
-      expect.arrayContaining(['postgres', 's3', 'warehouse', 'transformation']),
+      expect.arrayContaining(['postgres', 's3', 'snowflake', 'transformation']),
     );
     expect(edges('postgres')).not.toContain('s3');
   });

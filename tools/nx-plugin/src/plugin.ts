@@ -51,7 +51,7 @@ export function targetsOf(
   const unit = units.find((one) => one.root === root);
   const targets: Record<string, TargetConfiguration> = { lint: lint(root) };
   const program = has('src/main.ts');
-  if (unit) Object.assign(targets, unitTargets(unit, units, program));
+  if (unit) Object.assign(targets, unitTargets(workspace, unit, units, program));
   if (program) targets.build = buildProgram(root);
   else if (has('src/index.ts')) targets.build = buildLibrary(root);
   else if (unit) targets.build = buildDefinition(root);
@@ -75,6 +75,7 @@ function hasSpec(folder: string): boolean {
 }
 
 function unitTargets(
+  workspace: string,
   unit: UnitFolder,
   units: readonly UnitFolder[],
   program: boolean,
@@ -82,6 +83,7 @@ function unitTargets(
   const configurations = {
     native: { runtime: 'native' },
     docker: { runtime: 'docker' },
+    // which one of infra/environments.yml: --environment, CLOUD_ENV, else prod
     aws: { runtime: 'aws' },
   };
   const below = layerBelow(unit.layer, units);
@@ -122,6 +124,7 @@ function unitTargets(
       metadata: { description: 'Show its log and follow it' },
     },
   };
+  Object.assign(targets, cloudTargets(unit, collects(path.join(workspace, unit.root))));
   // What benchmarks/deploy.ts compares a deploy with: the same graph, and nothing done.
   if (process.env.STACK_BENCH) {
     targets['bench-noop'] = {
@@ -140,6 +143,38 @@ function unitTargets(
     };
   }
   return targets;
+}
+
+/** Targets in AWS. What Terraform reads is made by `synth`; `plan` and `drift` make it anew, as `deploy` does. */
+function cloudTargets(unit: UnitFolder, collector: boolean): Record<string, TargetConfiguration> {
+  const install = [{ projects: ['terraform'], target: 'install' }];
+  return {
+    synth: {
+      executor: '@stack/nx-plugin:synth',
+      cache: true,
+      dependsOn: install,
+      inputs: [
+        'default',
+        '^default',
+        '{workspaceRoot}/infra/environments.yml',
+        ...(collector ? ['definitions'] : []),
+      ],
+      outputs: [`{workspaceRoot}/dist/${unit.root}/terraform`],
+      metadata: { description: 'Write its Terraform files' },
+    },
+    plan: {
+      executor: '@stack/nx-plugin:plan',
+      cache: false,
+      dependsOn: install,
+      metadata: { description: 'Show what a deploy to AWS would change' },
+    },
+    drift: {
+      executor: '@stack/nx-plugin:drift',
+      cache: false,
+      dependsOn: install,
+      metadata: { description: 'Say what was changed in AWS by hand' },
+    },
+  };
 }
 
 /** The nearest layer above that has units; undefined for the highest. */

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { TestStack } from '@stack/testing';
-import { warehouse } from '@stack/warehouse';
+import { snowflake } from '@stack/snowflake';
 import { Client, type Stream, addScripted, people, records, text, whole } from '../testing';
 
 const time = { type: 'string', format: 'date-time', airbyte_type: 'timestamp_without_timezone' };
@@ -57,10 +57,10 @@ describe('a sync', () => {
       await client.sync(connectionId);
       await patch(sourceId, records(...first, { id: 1, name: 'again' }));
       expect(await client.sync(connectionId)).toMatchObject({ rowsSynced: 1 });
-      const before = statSync(stack.resolve(warehouse.output('path'))).mtimeMs;
+      const before = statSync(stack.resolve(snowflake.output('path'))).mtimeMs;
       expect(await client.sync(connectionId)).toMatchObject({ rowsSynced: 0 });
       // What a run of the pipeline goes by when it asks whether anything is new.
-      expect(statSync(stack.resolve(warehouse.output('path'))).mtimeMs).toBe(before);
+      expect(statSync(stack.resolve(snowflake.output('path'))).mtimeMs).toBe(before);
       expect(await names('inc_people')).toEqual([
         [1, 'a'],
         [1, 'again'],

@@ -56,8 +56,11 @@ async function deploy(session: Session, unit: Unit, say: Say): Promise<Deployed>
   switch (unit.kind) {
     case 'service':
       return deployService(session, unit, context, say);
-    case 'module':
-      return converge(session, unit, context, [], () => unit.native.apply(context));
+    case 'module': {
+      const { native } = unit;
+      if (!native) return { changed: false, summary: 'is only in the cloud' };
+      return converge(session, unit, context, [], () => native.apply(context));
+    }
     case 'job':
       return converge(session, unit, context, unit.native.sources ?? [], () => unit.native.run(context));
   }
@@ -69,7 +72,7 @@ export async function destroyUnit(session: Session, name: string, say: Say): Pro
   const existed = readEntry(session.stack, name) !== undefined;
   const { stopped } = await session.supervisor.call('stop', { unit: name });
   if (unit.kind === 'module' && existed)
-    await unit.native.destroy?.(planContext(unit, { ...session, progress: say }));
+    await unit.native?.destroy?.(planContext(unit, { ...session, progress: say }));
   removeEntry(session.stack, name);
   clearFailure(session.stack, name);
   session.ports.forget(name);
@@ -86,6 +89,7 @@ async function deployService(
   say: Say,
 ): Promise<Deployed> {
   await settlePorts(session, unit, say);
+  for (const volume of Object.keys(unit.volumes)) context.volume(volume);
   const plans = await unit.native.plan(context);
   const list = [plans].flat() as ProcessPlan[];
   const specs = list.map((plan, i) => {
@@ -118,7 +122,7 @@ async function converge(
 ): Promise<Deployed> {
   const { root } = session.loader.folder(unit.name);
   const folder = path.join(session.stack.workspace, root);
-  const outputs = unit.kind === 'module' ? unit.native.outputs : {};
+  const outputs = unit.kind === 'module' ? (unit.native?.outputs ?? {}) : {};
   const values = Object.entries({ ...unit.env, ...outputs }).map(([key, value]) => [
     key,
     context.resolve(value),

@@ -33,11 +33,12 @@ export function nativeResolver(stack: StackPaths, loader: Loader, ports: Ports):
         return volumeDir(stack, unit, key);
       case 'output': {
         const module = loader.unit(unit);
-        if (module.kind === 'module') return resolve(module.native.outputs[key], resolver);
-        throw new StackError('UNKNOWN_REFERENCE', `${unit} is no module: it has no output ${key}`);
+        const value = module.kind === 'module' ? module.native?.outputs[key] : undefined;
+        if (value !== undefined) return resolve(value, resolver);
+        throw new StackError('UNKNOWN_REFERENCE', `${unit} has no output ${key} on this machine`);
       }
       case 'stack':
-        return stack[key as 'name' | 'workspace' | 'dir' | 'socket'];
+        return key === 'bind' ? HOST : stack[key as 'name' | 'workspace' | 'dir' | 'socket'];
     }
   };
   return resolver;

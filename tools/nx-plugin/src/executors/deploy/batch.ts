@@ -1,12 +1,16 @@
 import type { TaskGraph } from '@nx/devkit';
 import { deployUnit } from '@stack/runtime';
 import type { BatchItem } from '../batch';
+import { deployInAws } from './aws';
+import type { CloudOptions } from '../in-cloud';
 import { type DeployOptions, inSession } from '../in-session';
 
 /** Deploys every unit of the batch. */
-export default function deployBatch(
+export default async function* deployBatch(
   graph: TaskGraph,
-  inputs: Record<string, DeployOptions>,
+  inputs: Record<string, DeployOptions & CloudOptions>,
 ): AsyncGenerator<BatchItem> {
-  return inSession(graph, inputs, deployUnit);
+  if (Object.values(inputs).some(({ runtime }) => runtime === 'aws')) {
+    yield* deployInAws(graph, inputs);
+  } else yield* inSession(graph, inputs, deployUnit);
 }

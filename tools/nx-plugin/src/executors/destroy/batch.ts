@@ -1,12 +1,16 @@
 import type { TaskGraph } from '@nx/devkit';
 import { destroyUnit } from '@stack/runtime';
 import type { BatchItem } from '../batch';
+import { destroyInAws } from './aws';
+import type { CloudOptions } from '../in-cloud';
 import { type DeployOptions, inSession } from '../in-session';
 
 /** Destroys every unit of the batch. */
-export default function destroyBatch(
+export default async function* destroyBatch(
   graph: TaskGraph,
-  inputs: Record<string, DeployOptions>,
+  inputs: Record<string, DeployOptions & CloudOptions & { readonly force?: boolean }>,
 ): AsyncGenerator<BatchItem> {
-  return inSession(graph, inputs, destroyUnit);
+  if (Object.values(inputs).some(({ runtime }) => runtime === 'aws')) {
+    yield* destroyInAws(graph, inputs);
+  } else yield* inSession(graph, inputs, destroyUnit);
 }

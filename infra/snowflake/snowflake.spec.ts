@@ -1,17 +1,17 @@
 import { DuckDBInstance } from '@duckdb/node-api';
 import { TestStack } from '@stack/testing';
-import { warehouse } from './module';
+import { snowflake } from './module';
 
-describe('warehouse', () => {
+describe('snowflake, played by DuckDB', () => {
   let stack: TestStack;
   beforeAll(async () => {
     stack = await TestStack.start();
-    await stack.deploy('warehouse');
+    await stack.deploy('snowflake');
   });
   afterAll(() => stack.remove());
 
   const rows = async (sql: string) => {
-    const instance = await DuckDBInstance.create(stack.resolve(warehouse.output('path')));
+    const instance = await DuckDBInstance.create(stack.resolve(snowflake.output('path')));
     const connection = await instance.connect();
     try {
       return (await connection.runAndReadAll(sql)).getRows();
@@ -30,7 +30,7 @@ describe('warehouse', () => {
 
   it('keeps what is in it', async () => {
     await rows('create table raw.kept as select 42 as answer');
-    await stack.deploy('warehouse');
+    await stack.deploy('snowflake');
     expect(await rows('select answer from raw.kept')).toEqual([[42]]);
   });
 });

@@ -1,0 +1,13 @@
+import { defineModule } from '@stack/model';
+
+export const state = defineModule({
+  name: 'state',
+  summary: "Where Terraform's state is kept for everybody: a bucket, and a table for locks",
+  aws: {
+    outputs: {
+      bucket: 'Bucket of the states',
+      table: 'Table of the locks',
+      region: 'Where both are',
+    },
+  },
+});

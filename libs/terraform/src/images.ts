@@ -1,0 +1,94 @@
+/** Images of ours, from this machine's Docker to the environment's registry. */
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { StackError } from '@stack/model';
+import type { Work } from './operations';
+
+/** Images of ours are called `stack/<service>`; each is in a repository of the environment's registry. */
+export const isOwnImage = (image: string): boolean => image.startsWith('stack/');
+
+/** Tag of our images: the commit that is checked out, and a digest of what was changed since. */
+export function imageTag(workspace: string): string {
+  const git = (...args: string[]) =>
+    spawnSync('git', args, { cwd: workspace, encoding: 'utf8', maxBuffer: 2 ** 28 });
+  const head = git('rev-parse', '--short=12', 'HEAD');
+  if (head.status !== 0) return 'unversioned';
+  const changed = git('diff', 'HEAD').stdout + git('status', '--porcelain').stdout;
+  if (!changed) return head.stdout.trim();
+  return `${head.stdout.trim()}-${createHash('sha256').update(changed).digest('hex').slice(0, 8)}`;
+}
+
+/**
+ * Pushes the unit's image, unless the registry has it under this tag (tags never change).
+ * @throws StackError when it isn't built, or Docker isn't running
+ */
+export async function pushImage({ environment, unit, image, imageTag: tag, say }: Work): Promise<void> {
+  if (!image) return;
+  const { account, region, project, name } = environment;
+  const { ECRClient, DescribeImagesCommand, GetAuthorizationTokenCommand } =
+    await import('@aws-sdk/client-ecr');
+  const ecr = new ECRClient({ region });
+  const repositoryName = `${project}-${name}/${unit}`;
+  try {
+    await ecr.send(new DescribeImagesCommand({ repositoryName, imageIds: [{ imageTag: tag }] }));
+    return;
+  } catch (error) {
+    if ((error as Error).name !== 'ImageNotFoundException') throw error;
+  }
+  const { authorizationData = [] } = await ecr.send(new GetAuthorizationTokenCommand({}));
+  const [username, password] = Buffer.from(authorizationData[0]?.authorizationToken ?? '', 'base64')
+    .toString()
+    .split(':');
+  const serveraddress = `${account}.dkr.ecr.${region}.amazonaws.com`;
+  say(`pushing ${unit}:${tag}`);
+  await push(image, `${serveraddress}/${repositoryName}`, tag, { username, password, serveraddress });
+  ecr.destroy();
+}
+
+interface Login {
+  readonly username: string;
+  readonly password: string;
+  readonly serveraddress: string;
+}
+
+/**
+ * Tags a local image for a repository and pushes it.
+ * @throws StackError with the registry's answer
+ */
+export async function push(
+  image: string,
+  repository: string,
+  tag: string,
+  authconfig?: Login,
+): Promise<void> {
+  const { default: Docker } = await import('dockerode');
+  const docker = new Docker();
+  const local = docker.getImage(image);
+  try {
+    await local.tag({ repo: repository, tag });
+  } catch (error) {
+    const { statusCode, code } = error as { statusCode?: number; code?: string };
+    if (statusCode === 404)
+      throw new StackError(
+        'NO_IMAGE',
+        `the image ${image} isn't built`,
+        'docker images of ours are built with: make images',
+      );
+    if (code === 'ENOENT' || code === 'ECONNREFUSED' || code === 'EACCES')
+      throw new StackError(
+        'NO_DOCKER',
+        "Docker is needed to push an image, and it can't be reached",
+        'start Docker (docker info)',
+      );
+    throw error;
+  }
+  const stream = await docker.getImage(`${repository}:${tag}`).push({ authconfig });
+  await new Promise<void>((resolve, reject) =>
+    docker.modem.followProgress(stream, (error, events) => {
+      const failure =
+        error?.message ?? (events ?? []).map((event: { error?: string }) => event.error).find(Boolean);
+      if (failure) reject(new StackError('NOT_PUSHED', `${repository}:${tag} can't be pushed: ${failure}`));
+      else resolve();
+    }),
+  );
+}

@@ -1,0 +1,4 @@
+import { single } from '../single';
+import driftBatch from './batch';
+
+export default single(driftBatch);

@@ -1,0 +1,26 @@
+import type { TaskGraph } from '@nx/devkit';
+import { StackError } from '@stack/model';
+import { count, describe, planUnit, rememberPlan } from '@stack/terraform';
+import type { BatchItem } from '../batch';
+import { type CloudOptions, inCloud } from '../in-cloud';
+
+/** Shows what a deploy would change, and remembers it: what it would delete or replace may be applied then. */
+export default function planBatch(
+  graph: TaskGraph,
+  inputs: Record<string, CloudOptions>,
+): AsyncGenerator<BatchItem> {
+  return inCloud(graph, inputs, async (work, say) => {
+    try {
+      const plan = await planUnit(work);
+      if (!plan) return 'has nothing in AWS';
+      describe(plan).forEach(say);
+      rememberPlan(work, plan);
+      return plan.changes.length === 0 && plan.outputs === 0 ? 'unchanged' : count(plan);
+    } catch (error) {
+      // On a first deploy what a unit reads of others isn't there yet.
+      if (error instanceof StackError && error.code === 'NOT_YET_THERE')
+        return 'planned when what it reads is deployed';
+      throw error;
+    }
+  });
+}

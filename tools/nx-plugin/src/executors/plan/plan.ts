@@ -1,0 +1,4 @@
+import { single } from '../single';
+import planBatch from './batch';
+
+export default single(planBatch);

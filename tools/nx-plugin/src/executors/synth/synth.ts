@@ -1,0 +1,4 @@
+import { single } from '../single';
+import synthBatch from './batch';
+
+export default single(synthBatch);
