@@ -1,6 +1,5 @@
 import type { TaskGraph } from '@nx/devkit';
 import { StackError } from '@stack/model';
-import { driftOf } from '@stack/terraform';
 import type { BatchItem } from '../batch';
 import { type CloudOptions, inCloud } from '../in-cloud';
 
@@ -10,6 +9,7 @@ export default function driftBatch(
   inputs: Record<string, CloudOptions>,
 ): AsyncGenerator<BatchItem> {
   return inCloud(graph, inputs, async (work) => {
+    const { driftOf } = await import('@stack/terraform');
     const changes = await driftOf(work);
     if (!changes) return 'has nothing in AWS';
     if (changes.length === 0) return 'as deployed';

@@ -1,6 +1,5 @@
 import type { TaskGraph } from '@nx/devkit';
 import { StackError } from '@stack/model';
-import { count, describe, planUnit, rememberPlan } from '@stack/terraform';
 import type { BatchItem } from '../batch';
 import { type CloudOptions, inCloud } from '../in-cloud';
 
@@ -10,6 +9,7 @@ export default function planBatch(
   inputs: Record<string, CloudOptions>,
 ): AsyncGenerator<BatchItem> {
   return inCloud(graph, inputs, async (work, say) => {
+    const { count, describe, planUnit, rememberPlan } = await import('@stack/terraform');
     try {
       const plan = await planUnit(work);
       if (!plan) return 'has nothing in AWS';

@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import * as path from 'node:path';
 import type { ExecutorContext, TaskGraph } from '@nx/devkit';
 import { writeIfChanged } from '@stack/runtime';
-import { CloudSession } from '@stack/terraform';
+import type { CloudSession } from '@stack/terraform';
 import { type BatchItem, inGraphOrder } from '../batch';
 
 /** Writes each unit's Terraform files, for every environment, to `dist/<folder>/terraform/<environment>/main.tf.json`. */
@@ -14,7 +14,7 @@ export default async function* synthBatch(
 ): AsyncGenerator<BatchItem> {
   let session: CloudSession | undefined;
   yield* inGraphOrder(graph, false, async (project) => {
-    session ??= CloudSession.open(context.root);
+    session ??= (await import('@stack/terraform')).CloudSession.open(context.root);
     const folder = path.join(context.root, 'dist', session.loader.folder(project).root, 'terraform');
     rmSync(folder, { recursive: true, force: true });
     let resources = 0;
