@@ -3,8 +3,9 @@
 SHELL := /bin/sh
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 STACK_CLI := node tools/cli/bin/stack.cjs $(if $(VERBOSE),--verbose)
+CLOUD = $(STACK_CLI) cloud --environment '$(or $(ENV),prod)'
 
-.PHONY: help setup deploy-local pipeline rollback status secret logs down reset graph test lint build affected bench connector format
+.PHONY: help setup deploy-local pipeline rollback status secret logs down reset plan deploy-prod destroy-prod drift cost state-remote state-local state-unlock deploy-emulated validate cloud-setup graph test lint build affected bench connector format
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -38,6 +39,39 @@ down: setup ## Stop everything; the data stays
 
 reset: setup ## Stop everything and delete this stack's data (asks; YES=1 doesn't)
 	@$(STACK_CLI) reset $(if $(filter-out 0 no false,$(YES)),--yes)
+
+plan: cloud-setup ## Show what a deploy to AWS would change (ENV=prod, as with the next ones)
+	@$(CLOUD) plan
+
+deploy-prod: cloud-setup ## Deploy to AWS: plan, ask, apply (YES=1: don't ask)
+	@$(CLOUD) deploy $(if $(filter-out 0 no false,$(YES)),--yes)
+
+destroy-prod: cloud-setup ## Destroy what is in AWS (FORCE=1: also buckets with data; YES=1: don't ask)
+	@$(CLOUD) destroy $(if $(filter-out 0 no false,$(YES)),--yes) $(if $(filter-out 0 no false,$(FORCE)),--force)
+
+drift: cloud-setup ## Say what was changed in AWS by hand
+	@$(CLOUD) drift
+
+cost: cloud-setup ## Estimate what AWS and Snowflake cost a month
+	@$(CLOUD) cost
+
+state-remote: cloud-setup ## Keep Terraform's states in the bucket of infra/state
+	@$(CLOUD) state remote
+
+state-local: cloud-setup ## Keep Terraform's states on this machine
+	@$(CLOUD) state local
+
+state-unlock: cloud-setup ## Release a lock that was left: make state-unlock UNIT=s3 ID=…
+	@$(if $(and $(UNIT),$(ID)),,echo "✘ which lock?" >&2; echo "→ make state-unlock UNIT=s3 ID=… (the message that refused you has both)" >&2; exit 2;) $(CLOUD) unlock '$(UNIT)' '$(ID)'
+
+deploy-emulated: cloud-setup ## Apply the real Terraform to an emulator of AWS (moto)
+	@$(CLOUD) emulated
+
+validate: setup ## Check everything that can be checked without running it: lint, types, definitions, Terraform files
+	@nx run-many -t lint typecheck build synth
+
+cloud-setup: setup
+	@node libs/terraform/install.mjs
 
 graph: setup ## Show the project graph in a browser
 	@nx graph

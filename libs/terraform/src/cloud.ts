@@ -1,5 +1,5 @@
 /** Where this checkout keeps what Terraform works with, and where each environment's states are. */
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import * as path from 'node:path';
 import { writeIfChanged } from '@stack/runtime';
 import type { Environment } from './environments';
@@ -39,19 +39,24 @@ export const localState = (workspace: string, environment: string, unit: string)
 /** Providers are fetched once for all units. */
 export const pluginCache = (workspace: string): string => path.join(workspace, '.cloud', 'plugins');
 
-const backendFile = (workspace: string, environment: string) =>
-  path.join(cloudDir(workspace, environment), 'backend.json');
+/** Kept in the repository, so that colleagues and workflows find the states. It names a bucket and a table, nothing secret. */
+const backendsFile = (workspace: string) => path.join(workspace, 'infra', 'backends.json');
 
-/** Where the environment's states are. Default: on this machine. */
-export function readBackend(workspace: string, environment: string): Backend {
-  const file = backendFile(workspace, environment);
-  if (!existsSync(file)) return { type: 'local' };
-  return JSON.parse(readFileSync(file, 'utf8')) as Backend;
+function readBackends(workspace: string): Record<string, Backend> {
+  const file = backendsFile(workspace);
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Record<string, Backend>) : {};
 }
 
+/** Where the environment's states are. Default: on this machine. */
+export const readBackend = (workspace: string, environment: string): Backend =>
+  readBackends(workspace)[environment] ?? { type: 'local' };
+
 export function writeBackend(workspace: string, environment: string, backend: Backend): void {
-  mkdirSync(cloudDir(workspace, environment), { recursive: true });
-  writeIfChanged(backendFile(workspace, environment), `${JSON.stringify(backend, null, 2)}\n`);
+  const { [environment]: _before, ...others } = readBackends(workspace);
+  const backends = backend.type === 'local' ? others : { ...others, [environment]: backend };
+  mkdirSync(path.dirname(backendsFile(workspace)), { recursive: true });
+  if (Object.keys(backends).length === 0) rmSync(backendsFile(workspace), { force: true });
+  else writeIfChanged(backendsFile(workspace), `${JSON.stringify(backends, null, 2)}\n`);
 }
 
 /** What Terraform is told of one state, as a `backend` block or as the `config` of a `terraform_remote_state`. */

@@ -2,6 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import * as path from 'node:path';
 import { StackError } from '@stack/model';
+import type { Resources } from './cost';
 import { explain } from './diagnostics';
 
 /** Write-only values and the lock file in S3 need it. */
@@ -20,6 +21,9 @@ export interface Plan {
   readonly changes: readonly Change[];
   /** Outputs that will differ. */
   readonly outputs: number;
+  /** What there is, and what there will be: type → name → attributes. */
+  readonly before?: Resources;
+  readonly after?: Resources;
 }
 
 interface Event {
@@ -34,7 +38,17 @@ interface Event {
   };
 }
 
+interface Values {
+  readonly values?: {
+    readonly root_module?: {
+      readonly resources?: readonly { type: string; name: string; values: Resources[string][string] }[];
+    };
+  };
+}
+
 interface PlanJson {
+  readonly prior_state?: Values;
+  readonly planned_values?: Values['values'];
   readonly resource_changes?: readonly {
     readonly address: string;
     readonly change: { readonly actions: readonly string[] };
@@ -112,6 +126,8 @@ export class Terraform {
     const json = JSON.parse(await this.run(['show', '-json', 'plan'])) as PlanJson;
     return {
       changes: changesOf(json.resource_changes),
+      before: resourcesOf(json.prior_state?.values),
+      after: resourcesOf(json.planned_values),
       outputs: Object.values(json.output_changes ?? {}).filter(({ actions }) => actionOf(actions) !== 'no-op')
         .length,
     };
@@ -244,6 +260,13 @@ function changesOf(list: PlanJson['resource_changes'] = []): Change[] {
   return list
     .map(({ address, change }) => ({ address, action: actionOf(change.actions) }))
     .filter(({ action }) => action !== 'no-op' && action !== 'read');
+}
+
+function resourcesOf(values: Values['values']): Resources {
+  const resources: Record<string, Record<string, Resources[string][string]>> = {};
+  for (const { type, name, values: attributes } of values?.root_module?.resources ?? [])
+    (resources[type] ??= {})[name] = attributes;
+  return resources;
 }
 
 function actionOf(actions: readonly string[]): Action {

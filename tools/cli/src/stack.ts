@@ -2,6 +2,7 @@
 import { StackError } from '@stack/model';
 import { asStackError, forStack } from '@stack/runtime';
 import { Command } from 'commander';
+import * as cloud from './cloud';
 import { down, reset } from './down';
 import { exec } from './exec';
 import { logs } from './logs';
@@ -62,6 +63,54 @@ program
   .argument('<command...>')
   .option('--lease <name>', 'hold this lease meanwhile (`warehouse`, for whatever writes it)')
   .action(exec);
+
+const inCloud = program
+  .command('cloud')
+  .description('an environment in AWS (infra/environments.yml)')
+  .option('--environment <name>', 'which one', process.env.CLOUD_ENV || 'prod');
+const given = <T extends object>(options: T) => ({ ...inCloud.opts<{ environment: string }>(), ...options });
+inCloud
+  .command('plan')
+  .description('show what a deploy would change')
+  .action(() => cloud.plan(given({})));
+inCloud
+  .command('deploy')
+  .description('plan, ask, apply')
+  .option('--yes', "don't ask")
+  .action((options: { yes?: boolean }) => cloud.deploy(given(options)));
+inCloud
+  .command('destroy')
+  .description('destroy everything')
+  .option('--yes', "don't ask")
+  .option('--force', 'also buckets with data')
+  .action((options: { yes?: boolean; force?: boolean }) => cloud.destroy(given(options)));
+inCloud
+  .command('drift')
+  .description('say what was changed by hand')
+  .action(() => cloud.drift(given({})));
+inCloud
+  .command('state')
+  .description("take Terraform's states to the bucket of infra/state, or back to this machine")
+  .argument('<where>', 'remote or local')
+  .action((where: string) => {
+    if (where !== 'remote' && where !== 'local')
+      throw new StackError(
+        'BAD_ARGUMENT',
+        `states are kept remote or local, not ${where}`,
+        'make state-remote, make state-local',
+      );
+    return cloud.moveStates(where, given({}));
+  });
+inCloud
+  .command('unlock')
+  .description('release the lock that an interrupted Terraform left')
+  .argument('<unit>')
+  .argument('<id>')
+  .action((unit: string, id: string) => cloud.unlock(unit, id, given({})));
+inCloud
+  .command('cost')
+  .description('estimate what the environment costs a month')
+  .action(() => cloud.cost(given({})));
 
 async function main(): Promise<void> {
   try {

@@ -9,13 +9,15 @@ export default function planBatch(
   inputs: Record<string, CloudOptions>,
 ): AsyncGenerator<BatchItem> {
   return inCloud(graph, inputs, async (work, say) => {
-    const { count, describe, planUnit, rememberPlan } = await import('@stack/terraform');
+    const { costChange, count, describe, planUnit, readPrices, rememberPlan } =
+      await import('@stack/terraform');
     try {
       const plan = await planUnit(work);
       if (!plan) return 'has nothing in AWS';
       describe(plan).forEach(say);
       rememberPlan(work, plan);
-      return plan.changes.length === 0 && plan.outputs === 0 ? 'unchanged' : count(plan);
+      if (plan.changes.length === 0 && plan.outputs === 0) return 'unchanged';
+      return [count(plan), costChange(plan, readPrices(work.workspace))].filter(Boolean).join(', ');
     } catch (error) {
       // On a first deploy what a unit reads of others isn't there yet.
       if (error instanceof StackError && error.code === 'NOT_YET_THERE')
