@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 STACK_CLI := node tools/cli/bin/stack.cjs $(if $(VERBOSE),--verbose)
 CLOUD = $(STACK_CLI) cloud --environment '$(or $(ENV),prod)'
 
-.PHONY: help setup deploy-local pipeline rollback status secret logs down reset plan deploy-prod destroy-prod drift cost state-remote state-local state-unlock deploy-emulated validate cloud-setup graph test lint build affected bench connector format
+.PHONY: help setup deploy-local pipeline rollback status secret logs down reset plan deploy-prod destroy-prod drift cost state-remote state-local state-unlock cloud-secret deploy-emulated validate cloud-setup graph test lint build affected bench connector format
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -63,6 +63,9 @@ state-local: cloud-setup ## Keep Terraform's states on this machine
 
 state-unlock: cloud-setup ## Release a lock that was left: make state-unlock UNIT=s3 ID=…
 	@$(if $(and $(UNIT),$(ID)),,echo "✘ which lock?" >&2; echo "→ make state-unlock UNIT=s3 ID=… (the message that refused you has both)" >&2; exit 2;) $(CLOUD) unlock '$(UNIT)' '$(ID)'
+
+cloud-secret: cloud-setup ## Write a secret's value: make cloud-secret UNIT=snowflake KEY=pipelineKey FILE=key.p8
+	@$(if $(and $(UNIT),$(KEY),$(FILE)),,echo "✘ which secret, and which value?" >&2; echo "→ make cloud-secret UNIT=snowflake KEY=pipelineKey FILE=key.p8" >&2; exit 2;) $(CLOUD) secret '$(UNIT)' '$(KEY)' '$(FILE)'
 
 deploy-emulated: cloud-setup ## Apply the real Terraform to an emulator of AWS (moto)
 	@$(CLOUD) emulated

@@ -69,6 +69,7 @@ export const dbtInAws: Record<string, Value> = {
   SNOWFLAKE_ROLE: snowflake.output('pipelineRole'),
   SNOWFLAKE_WAREHOUSE: snowflake.output('transformingWarehouse'),
   SNOWFLAKE_DATABASE: snowflake.output('database'),
+  SNOWFLAKE_PRIVATE_KEY: snowflake.output('pipelineKey'),
 };
 
 const own = ownProject(process.env);

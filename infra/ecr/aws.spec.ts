@@ -35,9 +35,6 @@ describe('ecr in AWS', () => {
         selection: expect.objectContaining({ countType: 'imageCountMoreThan' }) as object,
       }),
     ]);
-    expect(it_.outputs).toEqual({
-      registry: '111122223333.dkr.ecr.eu-central-1.amazonaws.com',
-      prefix: 'fds-prod/',
-    });
+    expect(it_.outputs).toEqual({ registry: '111122223333.dkr.ecr.eu-central-1.amazonaws.com' });
   });
 });

@@ -1,4 +1,4 @@
-import { aws, defineResources, isOwnImage } from '@stack/terraform/cdktf';
+import { aws, defineResources, isOwnImage, repositoryOf } from '@stack/terraform/cdktf';
 
 /** Images that stay besides those with a tag of a release. */
 const KEEP = 20;
@@ -6,13 +6,12 @@ const KEEP = 20;
 /** A repository for each image of ours. An image gets there under the commit it was built from. */
 export default defineResources((stack) => {
   stack.useAws();
-  const { account, region } = stack.environment;
   const services = stack.units.flatMap((unit) =>
     unit.kind === 'service' && unit.docker && isOwnImage(unit.docker.image) ? [unit.name] : [],
   );
   for (const name of services) {
     const repository = new aws.EcrRepository(stack, name, {
-      name: `${stack.prefix}/${name}`,
+      name: repositoryOf(stack.environment, name).repository,
       imageTagMutability: 'IMMUTABLE',
       imageScanningConfiguration: { scanOnPush: true },
       encryptionConfiguration: [{ encryptionType: 'AES256' }],
@@ -42,5 +41,5 @@ export default defineResources((stack) => {
       }),
     });
   }
-  return { registry: `${account}.dkr.ecr.${region}.amazonaws.com`, prefix: `${stack.prefix}/` };
+  return { registry: repositoryOf(stack.environment, '').registry };
 });

@@ -6,7 +6,6 @@ export const ecr = defineModule({
   aws: {
     outputs: {
       registry: "The registry's host, to log in to",
-      prefix: 'Begins the name of each repository',
     },
   },
 });

@@ -8,13 +8,12 @@ import {
   own,
   stack,
 } from '@stack/model';
-import { ecr } from '@stack/ecr';
 import { githubOidc } from '@stack/github-oidc';
 import { secrets } from '@stack/secrets';
 import { environment, made } from '@stack/terraform/cdktf/testing';
 import { ecs, fargate } from './module';
 
-const infra = [ecs, ecr, githubOidc, secrets];
+const infra = [ecs, githubOidc, secrets];
 
 describe('ecs in AWS', () => {
   const it_ = made(ecs, [], environment('  network: { zones: 3, natGateways: 2 }'));
@@ -121,7 +120,9 @@ describe('a service on Fargate', () => {
   const secret = (name: string) => container.secrets.find((one) => one.name === name)?.valueFrom;
 
   it('has the definition’s image, port, size and health', () => {
-    expect(container.image).toContain('web:${var.image_tag}');
+    expect(container.image).toBe(
+      '111122223333.dkr.ecr.eu-central-1.amazonaws.com/fds-prod/web:${var.image_tag}',
+    );
     expect(container.portMappings).toEqual([{ containerPort: 4200, protocol: 'tcp' }]);
     expect(it_.resource('aws_ecs_task_definition')).toMatchObject({ cpu: '256', memory: '1024' });
     expect(container.healthCheck?.command.join(' ')).toContain('http://127.0.0.1:4200/health');
@@ -138,7 +139,7 @@ describe('a service on Fargate', () => {
     expect([value('HOST'), value('PORT'), value('CACHE')]).toEqual(['0.0.0.0', '4200', '/cache']);
     expect(value('BUCKET')).toBe('${data.terraform_remote_state.lake.outputs.bucket}');
     for (const name of ['KEY', 'SOCKET', 'ELSEWHERE']) expect(value(name) ?? secret(name)).toBeUndefined();
-    expect(it_.synth.imports).toEqual(['database', 'ecr', 'ecs', 'github-oidc', 'lake', 'secrets']);
+    expect(it_.synth.imports).toEqual(['database', 'ecs', 'github-oidc', 'lake', 'secrets']);
   });
 
   it('has a right where natively it has a key', () => {

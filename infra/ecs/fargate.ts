@@ -1,10 +1,16 @@
 /** A service's task definition and service on Fargate, from its definition. */
 import { type Probe, type Service, type Value, isProbe, ownedBy } from '@stack/model';
-import { ecr } from '@stack/ecr';
 import { githubOidc } from '@stack/github-oidc';
 import { secrets } from '@stack/secrets';
 import { ownSecrets, variables } from '@stack/secrets/in-aws';
-import { type Resources, type UnitStack, type Variable, aws, isOwnImage } from '@stack/terraform/cdktf';
+import {
+  type Resources,
+  type UnitStack,
+  type Variable,
+  aws,
+  isOwnImage,
+  repositoryOf,
+} from '@stack/terraform/cdktf';
 import { fargateSize } from '@stack/terraform/environments';
 import { type FargateOptions, ecs } from './module';
 
@@ -114,11 +120,10 @@ export default fargate;
 function containers(stack: UnitStack, environment: Record<string, Variable>, logGroup: string): object[] {
   const { service } = stack;
   const { image, command, processes } = service.docker ?? { image: '' };
+  const { registry, repository } = repositoryOf(stack.environment, service.name);
   const split = Object.entries(environment).sort();
   const common = {
-    image: isOwnImage(image)
-      ? `${stack.outputOf(ecr, 'registry')}/${stack.outputOf(ecr, 'prefix')}${service.name}:\${var.image_tag}`
-      : image,
+    image: isOwnImage(image) ? `${registry}/${repository}:\${var.image_tag}` : image,
     essential: true,
     readonlyRootFilesystem: false,
     environment: split.flatMap(([name, variable]) =>

@@ -1,6 +1,17 @@
+import {
+  CreateBucketCommand,
+  GetBucketVersioningCommand,
+  PutBucketLifecycleConfigurationCommand,
+  PutBucketPolicyCommand,
+  PutBucketVersioningCommand,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
 import { decide } from '@stack/terraform/cdktf/iam';
 import { environment, made } from '@stack/terraform/cdktf/testing';
 import { objectStore } from '@stack/object-store';
+import { Moto } from '@stack/testing';
+import { behavesAsLake } from './behaviour';
 import { s3 } from './module';
 
 const BUCKET = 'arn:aws:s3:::fds-prod-lake-111122223333';
@@ -71,6 +82,70 @@ describe('s3 in AWS', () => {
       endpoint: 'https://s3.eu-central-1.amazonaws.com',
       region: 'eu-central-1',
       writerPolicy: '${aws_iam_policy.writer.arn}',
+    });
+  });
+});
+
+/** The resources as Terraform's files have them, made through the SDK: AWS's provider can't be fetched everywhere. */
+describe('s3 in AWS, played by moto', () => {
+  const it_ = made(s3, [objectStore]);
+  const Bucket = it_.resource('aws_s3_bucket').bucket as string;
+  let moto: Moto;
+  let client: S3Client;
+  beforeAll(async () => {
+    moto = await Moto.start();
+    client = new S3Client({
+      endpoint: moto.url,
+      region: 'eu-central-1',
+      forcePathStyle: true,
+      credentials: { accessKeyId: 'moto', secretAccessKey: 'moto' },
+    });
+    const CreateBucketConfiguration = { LocationConstraint: 'eu-central-1' as const };
+    await client.send(new CreateBucketCommand({ Bucket, CreateBucketConfiguration }));
+    const { status: Status } = it_.resource('aws_s3_bucket_versioning').versioning_configuration as {
+      status: 'Enabled';
+    };
+    await client.send(new PutBucketVersioningCommand({ Bucket, VersioningConfiguration: { Status } }));
+    interface Rule {
+      readonly id: string;
+      readonly noncurrent_version_expiration?: [{ noncurrent_days: number }];
+      readonly abort_incomplete_multipart_upload?: [{ days_after_initiation: number }];
+    }
+    const [rule] = it_.resource('aws_s3_bucket_lifecycle_configuration').rule as Rule[];
+    await client.send(
+      new PutBucketLifecycleConfigurationCommand({
+        Bucket,
+        LifecycleConfiguration: {
+          Rules: [
+            {
+              ID: rule.id,
+              Status: 'Enabled',
+              Filter: { Prefix: '' },
+              NoncurrentVersionExpiration: {
+                NoncurrentDays: rule.noncurrent_version_expiration?.[0].noncurrent_days,
+              },
+              AbortIncompleteMultipartUpload: {
+                DaysAfterInitiation: rule.abort_incomplete_multipart_upload?.[0].days_after_initiation,
+              },
+            },
+          ],
+        },
+      }),
+    );
+  });
+  afterAll(() => moto.stop());
+
+  behavesAsLake(() => ({ client, Bucket }));
+
+  it('refuses who doesn’t come over TLS, as moto doesn’t', async () => {
+    const Policy = (it_.resource('aws_s3_bucket_policy').policy as string).replaceAll(
+      '${aws_s3_bucket.lake.arn}',
+      `arn:aws:s3:::${Bucket}`,
+    );
+    await client.send(new PutBucketPolicyCommand({ Bucket, Policy }));
+    await expect(client.send(new GetBucketVersioningCommand({ Bucket }))).resolves.toBeDefined();
+    await expect(client.send(new PutObjectCommand({ Bucket, Key: 'a', Body: 'x' }))).rejects.toMatchObject({
+      $metadata: { httpStatusCode: 403 },
     });
   });
 });

@@ -2,12 +2,20 @@ import type { PlanContext, Value } from '@stack/model';
 
 type Output = 'endpoint' | 'lakeBucket' | 'region' | 'writerKeyId' | 'writerKey';
 
-/** Makes the buckets through the S3 API, as in the cloud, and turns versioning on. */
+/** Days after which a replaced object's old version goes. */
+const OLD_VERSIONS_DAYS = 7;
+
+/** Makes the buckets through the S3 API, as in the cloud: versioned, old versions and unfinished uploads forgotten after a time. */
 export async function applyBuckets(context: PlanContext, outputs: Record<Output, Value>): Promise<void> {
   // Its warning about Node 20's end of life would stand in every deploy's output.
   process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
-  const { BucketAlreadyOwnedByYou, CreateBucketCommand, PutBucketVersioningCommand, S3Client } =
-    await import('@aws-sdk/client-s3');
+  const {
+    BucketAlreadyOwnedByYou,
+    CreateBucketCommand,
+    PutBucketLifecycleConfigurationCommand,
+    PutBucketVersioningCommand,
+    S3Client,
+  } = await import('@aws-sdk/client-s3');
   const value = (name: Output) => context.resolve(outputs[name]);
   const client = new S3Client({
     endpoint: value('endpoint'),
@@ -24,6 +32,22 @@ export async function applyBuckets(context: PlanContext, outputs: Record<Output,
   }
   await client.send(
     new PutBucketVersioningCommand({ Bucket, VersioningConfiguration: { Status: 'Enabled' } }),
+  );
+  await client.send(
+    new PutBucketLifecycleConfigurationCommand({
+      Bucket,
+      LifecycleConfiguration: {
+        Rules: [
+          {
+            ID: 'old-versions',
+            Status: 'Enabled',
+            Filter: { Prefix: '' },
+            NoncurrentVersionExpiration: { NoncurrentDays: OLD_VERSIONS_DAYS },
+            AbortIncompleteMultipartUpload: { DaysAfterInitiation: 1 },
+          },
+        ],
+      },
+    }),
   );
   client.destroy();
 }

@@ -32,6 +32,7 @@ export function variables(stack: UnitStack, env: Readonly<Record<string, Value>>
   const entries = Object.entries(env).flatMap(([name, value]): [string, Variable][] => {
     const resolved = stack.resolve(value);
     if (resolved === undefined) return [];
+    if (stack.isSecretOutput(value)) return [[name, { secret: resolved }]];
     const inside = stack.secretsIn(value);
     if (inside.length === 0) return [[name, { value: resolved }]];
     const [only] = inside;
@@ -41,6 +42,18 @@ export function variables(stack: UnitStack, env: Readonly<Record<string, Value>>
     return [[name, { secret: secret.arn }]];
   });
   return Object.fromEntries(entries);
+}
+
+/**
+ * A secret whose value somebody writes by hand (`make cloud-secret`): a key that another party knows half of. Returns its ARN.
+ */
+export function givenSecret(stack: UnitStack, key: string): string {
+  const secret = new aws.SecretsmanagerSecret(stack, `secret-${key}`, {
+    name: `${stack.prefix}/${stack.unit.name}/${key}`,
+    kmsKeyId: stack.outputOf(secrets, 'keyArn'),
+    recoveryWindowInDays: stack.environment.secrets.recoveryDays,
+  });
+  return secret.arn;
 }
 
 /** Lets the stack read a secret's value while Terraform works. */

@@ -1,4 +1,5 @@
 import { environment, made } from '@stack/terraform/cdktf/testing';
+import { secrets } from '@stack/secrets';
 import { snowflake } from './module';
 
 interface Grant {
@@ -12,7 +13,7 @@ interface Grant {
 }
 
 describe('snowflake', () => {
-  const it_ = made(snowflake);
+  const it_ = made(snowflake, [secrets]);
   const grants = Object.values(
     it_.resources('snowflake_grant_privileges_to_account_role'),
   ) as unknown as Grant[];
@@ -58,17 +59,18 @@ describe('snowflake', () => {
 
   it('has a user for the pipeline that logs in with a key', () => {
     const at = environment('', 'prod');
-    const withKey = made(snowflake, [], { ...at, snowflake: { ...at.snowflake!, publicKey: 'MIIB' } });
+    const withKey = made(snowflake, [secrets], { ...at, snowflake: { ...at.snowflake!, publicKey: 'MIIB' } });
     expect(withKey.resource('snowflake_service_user')).toMatchObject({
       name: 'FDS_PROD_PIPELINE',
       rsa_public_key: 'MIIB',
     });
     expect(it_.text).not.toMatch(/password/i);
+    expect(it_.resources('aws_secretsmanager_secret_version')).toEqual({});
     expect(it_.outputs.account).toBe('ACME-PROD');
   });
 
   it('says what is missing when the environment has no Snowflake', () => {
-    expect(() => made(snowflake, [], { ...environment(), snowflake: undefined })).toThrow(
+    expect(() => made(snowflake, [secrets], { ...environment(), snowflake: undefined })).toThrow(
       /prod\.snowflake: is missing/,
     );
   });

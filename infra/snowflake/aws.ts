@@ -1,5 +1,6 @@
 import { type UnitStack, defineResources, snowflake as sf } from '@stack/terraform/cdktf';
 import { StackError } from '@stack/model';
+import { givenSecret } from '@stack/secrets/in-aws';
 
 /** Besides those of the model: dbt's snapshots. */
 const SCHEMAS = ['RAW', 'STAGING', 'MARTS', 'HISTORY'] as const;
@@ -22,6 +23,7 @@ export default defineResources((stack) => {
       `infra/environments.yml: ${stack.environment.name}.snowflake: is missing`,
       'give its organization and account',
     );
+  stack.useAws();
   new sf.SnowflakeProvider(stack, 'snowflake', {
     organizationName: settings.organization,
     accountName: settings.account,
@@ -116,6 +118,7 @@ export default defineResources((stack) => {
     pipelineUser: user.name,
     pipelineRole: pipeline.name,
     readerRole: reader.name,
+    pipelineKey: givenSecret(stack, 'pipelineKey'),
   };
 });
 

@@ -22,7 +22,9 @@ export const snowflake = defineModule({
       pipelineUser: "The pipeline's user, who logs in with a key",
       pipelineRole: 'Its role: loads and transforms',
       readerRole: 'Role that reads the marts and nothing else',
+      pipelineKey: "ARN of the secret with the pipeline's private key, which is written by hand",
     },
+    secrets: ['pipelineKey'],
   },
 });
 

@@ -1,6 +1,8 @@
 """Connecting to Snowflake with what the environment says; the same variables as in the dbt profile's target snowflake_prod."""
 
+import atexit
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +24,7 @@ _REMEDY = (
 @contextmanager
 def connect() -> Iterator["SnowflakeConnection"]:
     """A session that is closed at the end. Raises UserError when the account can't be reached or refuses."""
-    read_password_file()
+    prepare_credentials()
     _check_variables()
     import snowflake.connector
     from snowflake.connector.errors import Error
@@ -41,8 +43,19 @@ def connect() -> Iterator["SnowflakeConnection"]:
         connection.close()
 
 
-def read_password_file() -> None:
-    """Puts the content of SNOWFLAKE_PASSWORD_FILE into SNOWFLAKE_PASSWORD, for dbt's profile, unless that is set."""
+def prepare_credentials() -> None:
+    """Puts credentials where dbt's profile reads them: a password from SNOWFLAKE_PASSWORD_FILE, a key from SNOWFLAKE_PRIVATE_KEY.
+
+    The latter is the PEM itself, as a container gets it from a secret store; it goes to a file that only we can read. What is set
+    already stays.
+    """
+    key = os.environ.get("SNOWFLAKE_PRIVATE_KEY")
+    if key and not os.environ.get("SNOWFLAKE_PRIVATE_KEY_PATH"):
+        handle, path = tempfile.mkstemp(prefix="snowflake-", suffix=".p8")
+        with os.fdopen(handle, "w") as content:
+            content.write(key)
+        atexit.register(Path(path).unlink, missing_ok=True)
+        os.environ["SNOWFLAKE_PRIVATE_KEY_PATH"] = path
     file = os.environ.get("SNOWFLAKE_PASSWORD_FILE")
     if file and not os.environ.get("SNOWFLAKE_PASSWORD") and Path(file).exists():
         os.environ["SNOWFLAKE_PASSWORD"] = Path(file).read_text().strip()

@@ -2,6 +2,7 @@
 
 import http.server
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -22,7 +23,7 @@ from stack_pipeline.ingestion.load import load_flights
 from stack_pipeline.ingestion.to_snowflake import copy_tables, source_tables
 from stack_pipeline.publish.export import export_duckdb, export_snowflake
 from stack_pipeline.settings import Settings
-from stack_pipeline.snowflake import connect
+from stack_pipeline.snowflake import connect, prepare_credentials
 from stack_pipeline.transformation.dbt import prepare_manifest, published_models, run_dbt, sources_of
 
 _EXCLUSIONS = yaml.safe_load((Path(__file__).parents[2] / "transformation" / "fakesnow-exclusions.yml").read_text())
@@ -275,3 +276,13 @@ def test_the_password_may_be_in_a_file(snowflake, tmp_path, monkeypatch):
     monkeypatch.setenv("SNOWFLAKE_PASSWORD_FILE", str(tmp_path / "password"))
     (tmp_path / "password").write_text("secret\n")
     assert run_dbt(snowflake, ["debug"]).success
+
+
+def test_a_key_may_come_as_text_and_is_kept_to_ourselves(monkeypatch):
+    monkeypatch.delenv("SNOWFLAKE_PRIVATE_KEY_PATH", raising=False)
+    monkeypatch.setenv("SNOWFLAKE_PRIVATE_KEY", "-----BEGIN PRIVATE KEY-----\nx\n-----END PRIVATE KEY-----\n")
+    prepare_credentials()
+    file = Path(os.environ.pop("SNOWFLAKE_PRIVATE_KEY_PATH"))
+    assert file.read_text() == os.environ["SNOWFLAKE_PRIVATE_KEY"]
+    assert file.stat().st_mode & 0o777 == 0o600
+    file.unlink()

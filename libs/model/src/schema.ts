@@ -108,6 +108,7 @@ export const moduleSchema = z.strictObject({
     .strictObject({
       outputs: z.record(key, summary),
       policies: z.record(key, key).optional(),
+      secrets: z.array(key).optional(),
     })
     .optional(),
 });

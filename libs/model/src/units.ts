@@ -109,6 +109,8 @@ export interface ModuleOptions extends CommonOptions {
      * has the policy for its role, and no value.
      */
     readonly policies?: Readonly<Record<string, string>>;
+    /** Outputs that are the ARN of a secret: who refers to one gets the secret's value when it starts. */
+    readonly secrets?: readonly string[];
   };
   readonly native?: {
     /** What other units may use of it on this machine. */

@@ -20,7 +20,7 @@ import {
 import type { Environment } from '../src/environments';
 import { AwsProvider } from './aws';
 
-export { isOwnImage } from '../src/images';
+export { isOwnImage, repositoryOf } from '../src/images';
 
 /** Where a container of ours has what natively is the checkout and the stack's folder. */
 const CONTAINER = { workspace: '/app', dir: '/stack', bind: '0.0.0.0' } as const;
@@ -110,6 +110,12 @@ export class UnitStack extends TerraformStack {
     return parts.length === 1 && only?.startsWith('${')
       ? `\${urlencode(${only.slice(2, -1)})}`
       : encodeURIComponent(joined);
+  }
+
+  /** Whether the value is another unit's output that is the ARN of a secret. */
+  isSecretOutput(value: Value): boolean {
+    if (!isReference(value) || value.$ref !== 'output') return false;
+    return (this.lookUp(value.unit) as Module).aws?.secrets?.includes(value.key) ?? false;
   }
 
   /** The secrets that a value contains. */

@@ -86,7 +86,7 @@ const environment = z.strictObject({
     .prefault({}),
   secrets: z
     .strictObject({
-      /** Lambda that changes a secret and what it opens; without it secrets are changed by `make rotate`. */
+      /** Lambda that changes a secret and what it opens; without it a secret stays as it was made. */
       rotation: z
         .strictObject({ lambda: z.string().startsWith('arn:aws:lambda:'), days: days.default(90) })
         .optional(),

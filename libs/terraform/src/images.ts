@@ -2,10 +2,19 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { StackError } from '@stack/model';
+import type { Environment } from './environments';
 import type { Work } from './operations';
 
 /** Images of ours are called `stack/<service>`; each is in a repository of the environment's registry. */
 export const isOwnImage = (image: string): boolean => image.startsWith('stack/');
+
+/** The environment's registry, and the unit's repository in it. */
+export function repositoryOf(
+  { account, region, project, name }: Environment,
+  unit: string,
+): { registry: string; repository: string } {
+  return { registry: `${account}.dkr.ecr.${region}.amazonaws.com`, repository: `${project}-${name}/${unit}` };
+}
 
 /** Tag of our images: the commit that is checked out, and a digest of what was changed since. */
 export function imageTag(workspace: string): string {
@@ -24,11 +33,10 @@ export function imageTag(workspace: string): string {
  */
 export async function pushImage({ environment, unit, image, imageTag: tag, say }: Work): Promise<void> {
   if (!image) return;
-  const { account, region, project, name } = environment;
   const { ECRClient, DescribeImagesCommand, GetAuthorizationTokenCommand } =
     await import('@aws-sdk/client-ecr');
-  const ecr = new ECRClient({ region });
-  const repositoryName = `${project}-${name}/${unit}`;
+  const ecr = new ECRClient({ region: environment.region });
+  const { registry, repository: repositoryName } = repositoryOf(environment, unit);
   try {
     await ecr.send(new DescribeImagesCommand({ repositoryName, imageIds: [{ imageTag: tag }] }));
     return;
@@ -39,9 +47,8 @@ export async function pushImage({ environment, unit, image, imageTag: tag, say }
   const [username, password] = Buffer.from(authorizationData[0]?.authorizationToken ?? '', 'base64')
     .toString()
     .split(':');
-  const serveraddress = `${account}.dkr.ecr.${region}.amazonaws.com`;
   say(`pushing ${unit}:${tag}`);
-  await push(image, `${serveraddress}/${repositoryName}`, tag, { username, password, serveraddress });
+  await push(image, `${registry}/${repositoryName}`, tag, { username, password, serveraddress: registry });
   ecr.destroy();
 }
 

@@ -1,3 +1,4 @@
+export * from './aws';
 export * from './buckets';
 export * from './cloud';
 export * from './cost';

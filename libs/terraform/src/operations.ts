@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import * as path from 'node:path';
 import { StackError } from '@stack/model';
 import { writeIfChanged } from '@stack/runtime';
+import { troubleOf } from './aws';
 import { bucketsIn, emptyBucket, refuseFullBuckets } from './buckets';
 import type { Synthesised } from '../cdktf/synth';
 import { type Backend, backendConfiguration, pluginCache, readBackend, unitDir } from './cloud';
@@ -83,8 +84,19 @@ export async function applyUnit(
   for (const line of describe(plan)) work.say(line);
   agreed(plan);
   await before();
-  await prepare(work)?.apply();
+  try {
+    await prepare(work)?.apply();
+  } catch (error) {
+    throw await withTrouble(error, work);
+  }
   return { changed: true, summary: `applied: ${count(plan)}` };
+}
+
+/** Terraform only says that a service wasn't stable in time; ECS knows why. */
+async function withTrouble(error: unknown, { synth, environment, unit }: Work): Promise<unknown> {
+  if (!(error instanceof StackError) || !synth?.terraform.resource?.aws_ecs_service) return error;
+  const trouble = await troubleOf(environment, unit).catch(() => []);
+  return new StackError(error.code, error.message, error.remedy, [...error.details, ...trouble]);
 }
 
 const SIGN = { create: '+', update: '~', delete: '-', replace: '±', read: ' ', 'no-op': ' ' } as const;

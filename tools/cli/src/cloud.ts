@@ -1,4 +1,5 @@
 /** `stack cloud …`: an environment in AWS. The work on each unit is Nx's; here is what asks, and what concerns all units at once. */
+import { existsSync, readFileSync } from 'node:fs';
 import { StackError } from '@stack/model';
 import { findWorkspace } from '@stack/runtime';
 import { execa } from 'execa';
@@ -111,6 +112,21 @@ export async function unlock(unit: string, id: string, { environment }: CloudCom
     id,
   );
   console.log(`✔ ${unit} can be deployed again`);
+}
+
+/** Writes a secret's value from a file: it is on no command line. */
+export async function secret(
+  unit: string,
+  key: string,
+  file: string,
+  { environment }: CloudCommand,
+): Promise<void> {
+  const { writeSecret } = await import('@stack/terraform');
+  const session = await open();
+  if (!existsSync(file))
+    throw new StackError('NO_FILE', `there is no file ${file}`, 'make cloud-secret UNIT=… KEY=… FILE=<file>');
+  await writeSecret(session.environment(environment), unit, key, readFileSync(file, 'utf8'));
+  console.log(`✔ ${unit}/${key} is written; what reads it gets it at its next start`);
 }
 
 /** What the environment costs a month, by module and service, and what a plan changes of it. */

@@ -108,6 +108,13 @@ inCloud
   .argument('<id>')
   .action((unit: string, id: string) => cloud.unlock(unit, id, given({})));
 inCloud
+  .command('secret')
+  .description('write the value of a secret that is given by hand')
+  .argument('<unit>')
+  .argument('<key>')
+  .argument('<file>')
+  .action((unit: string, key: string, file: string) => cloud.secret(unit, key, file, given({})));
+inCloud
   .command('cost')
   .description('estimate what the environment costs a month')
   .action(() => cloud.cost(given({})));

@@ -80,8 +80,8 @@ describe('the task graph of deploy', () => {
 });
 
 describe('affected', () => {
-  const affectedBy = (file: string) =>
-    execFileSync('npx', ['nx', 'show', 'projects', '--affected', '--withTarget', 'test', `--files=${file}`], {
+  const affectedBy = (file: string, target = 'test') =>
+    execFileSync('npx', ['nx', 'show', 'projects', '--affected', '--withTarget', target, `--files=${file}`], {
       cwd: workspace,
       env: { ...process.env, NX_DAEMON: 'false', NODE_OPTIONS: '' },
       encoding: 'utf8',
@@ -91,12 +91,22 @@ describe('affected', () => {
       .sort();
 
   it('is the unit, what depends on it, and the collectors', () => {
-    expect(affectedBy('docker/redis/service.ts')).toEqual(['redis', 'traefik']);
+    expect(affectedBy('docker/redis/service.ts')).toEqual(['ecr', 'redis', 'traefik']);
     expect(affectedBy('docker/postgres/service.ts')).toEqual([
+      'ecr',
       'ingestion',
       'orchestration',
       'postgres',
       'traefik',
+    ]);
+  });
+
+  it('is, for Terraform’s files, the module and what imports it', () => {
+    expect(affectedBy('infra/s3/aws.ts', 'synth')).toEqual([
+      'duckdb-http',
+      'evidence',
+      'orchestration',
+      's3',
     ]);
   });
 

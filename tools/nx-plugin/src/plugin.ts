@@ -4,7 +4,7 @@
  *
  * | a folder with | gets |
  * |---|---|
- * | `service.ts`, `module.ts`, `job.ts` | `build` (definition checked), `deploy`, `destroy`, `status`, `logs`; a service also `serve` |
+ * | `service.ts`, `module.ts`, `job.ts` | `build` (definition checked), `deploy`, `destroy`, `status`, `logs`; `synth`, `plan`, `drift` (AWS); a service also `serve` |
  * | `src/main.ts` | `build`: the program, bundled by esbuild |
  * | `src/index.ts` | `build`: the library, by tsc |
  * | a `*.spec.ts` | `test` |
@@ -55,7 +55,7 @@ export function targetsOf(
   if (program) targets.build = buildProgram(root);
   else if (has('src/index.ts')) targets.build = buildLibrary(root);
   else if (unit) targets.build = buildDefinition(root);
-  if (hasSpec(folder)) targets.test = test(root, unit, collects(folder));
+  if (hasSpec(folder)) targets.test = test(root, unit, collects(folder), has('aws.ts'));
   return targets;
 }
 
@@ -145,14 +145,16 @@ function unitTargets(
   return targets;
 }
 
+/** What makes Terraform's files needs packages that are installed when they are first wanted. */
+const CDKTF = [{ projects: ['terraform'], target: 'install' }];
+
 /** Targets in AWS. What Terraform reads is made by `synth`; `plan` and `drift` make it anew, as `deploy` does. */
 function cloudTargets(unit: UnitFolder, collector: boolean): Record<string, TargetConfiguration> {
-  const install = [{ projects: ['terraform'], target: 'install' }];
   return {
     synth: {
       executor: '@stack/nx-plugin:synth',
       cache: true,
-      dependsOn: install,
+      dependsOn: CDKTF,
       inputs: [
         'default',
         '^default',
@@ -165,13 +167,13 @@ function cloudTargets(unit: UnitFolder, collector: boolean): Record<string, Targ
     plan: {
       executor: '@stack/nx-plugin:plan',
       cache: false,
-      dependsOn: install,
+      dependsOn: CDKTF,
       metadata: { description: 'Show what a deploy to AWS would change' },
     },
     drift: {
       executor: '@stack/nx-plugin:drift',
       cache: false,
-      dependsOn: install,
+      dependsOn: CDKTF,
       metadata: { description: 'Say what was changed in AWS by hand' },
     },
   };
@@ -231,13 +233,21 @@ const buildLibrary = (root: string): TargetConfiguration => ({
   metadata: { description: 'Compile the library' },
 });
 
-function test(root: string, unit: UnitFolder | undefined, collector: boolean): TargetConfiguration {
+function test(
+  root: string,
+  unit: UnitFolder | undefined,
+  collector: boolean,
+  inAws: boolean,
+): TargetConfiguration {
   const results = `test-results/${root.replaceAll('/', '-')}.json`;
   return {
     executor: 'nx:run-commands',
     cache: true,
     // A unit's test starts the unit: it needs the supervisor and its own program.
-    dependsOn: unit ? ['build', '^build', { projects: ['supervisor'], target: 'build' }] : ['^build'],
+    dependsOn: [
+      ...(unit ? ['build', '^build', { projects: ['supervisor'], target: 'build' }] : ['^build']),
+      ...(inAws ? CDKTF : []),
+    ],
     inputs: ['default', '^default', '{workspaceRoot}/jest.config.cjs', ...(collector ? ['definitions'] : [])],
     outputs: [`{workspaceRoot}/${results}`],
     options: {
