@@ -20,6 +20,13 @@ function registerTypeScript(): void {
   register({ module: 1 /* CommonJS */, target: 9 /* ES2022 */, esModuleInterop: true, sourceMap: true });
 }
 
+/** A package of this workspace, from its TypeScript: for what is loaded only when it is wanted. */
+export function requireTypeScript<T>(name: string): T {
+  registerTypeScript();
+  // eslint-disable-next-line @typescript-eslint/no-require-imports -- the name is only known now
+  return require(name) as T;
+}
+
 export class Loader {
   readonly folders: ReadonlyMap<string, UnitFolder>;
   private readonly loaded = new Map<string, Unit>();

@@ -4,6 +4,7 @@ import { StackError } from '@stack/model';
 import { findWorkspace } from '@stack/runtime';
 import type { CloudSession, Environment, Work } from '@stack/terraform';
 import { type BatchItem, type Say, inGraphOrder } from './batch';
+import { cloud } from './cloud';
 
 export interface CloudOptions {
   /** An environment of infra/environments.yml. Default: CLOUD_ENV, else prod. */
@@ -35,8 +36,7 @@ export async function* inCloud(
 }
 
 async function open(options: CloudOptions): Promise<{ session: CloudSession; environment: Environment }> {
-  // Loaded only when it is wanted: a deploy on this machine needs nothing of it.
-  const { CloudSession, Terraform, refuseNobodysAccount } = await import('@stack/terraform');
+  const { CloudSession, Terraform, refuseNobodysAccount } = cloud();
   const session = CloudSession.open(findWorkspace());
   const environment = session.environment(environmentOf(options));
   refuseNobodysAccount(environment);

@@ -3,6 +3,7 @@ import { StackError } from '@stack/model';
 import type { Plan } from '@stack/terraform';
 import type { BatchItem } from '../batch';
 import { type CloudOptions, inCloud } from '../in-cloud';
+import { cloud } from '../cloud';
 
 /** Plans and applies each unit, its image pushed before; only with leave, since nobody can be asked from here. */
 export function deployInAws(
@@ -11,7 +12,7 @@ export function deployInAws(
 ): AsyncGenerator<BatchItem> {
   const yes = Object.values(inputs).some((options) => options.yes) || process.env.CLOUD_YES === '1';
   return inCloud(graph, inputs, async (work) => {
-    const { applyUnit, pushImage, refuseUnseen } = await import('@stack/terraform');
+    const { applyUnit, pushImage, refuseUnseen } = cloud();
     const agreed = (plan: Plan) => {
       if (!yes)
         throw new StackError(

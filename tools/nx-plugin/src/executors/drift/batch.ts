@@ -2,6 +2,7 @@ import type { TaskGraph } from '@nx/devkit';
 import { StackError } from '@stack/model';
 import type { BatchItem } from '../batch';
 import { type CloudOptions, inCloud } from '../in-cloud';
+import { cloud } from '../cloud';
 
 /** Says what was changed in the cloud by hand; fails when anything was. */
 export default function driftBatch(
@@ -9,7 +10,7 @@ export default function driftBatch(
   inputs: Record<string, CloudOptions>,
 ): AsyncGenerator<BatchItem> {
   return inCloud(graph, inputs, async (work) => {
-    const { driftOf } = await import('@stack/terraform');
+    const { driftOf } = cloud();
     const changes = await driftOf(work);
     if (!changes) return 'has nothing in AWS';
     if (changes.length === 0) return 'as deployed';

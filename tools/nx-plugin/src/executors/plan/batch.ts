@@ -2,6 +2,7 @@ import type { TaskGraph } from '@nx/devkit';
 import { StackError } from '@stack/model';
 import type { BatchItem } from '../batch';
 import { type CloudOptions, inCloud } from '../in-cloud';
+import { cloud } from '../cloud';
 
 /** Shows what a deploy would change, and remembers it: what it would delete or replace may be applied then. */
 export default function planBatch(
@@ -9,8 +10,7 @@ export default function planBatch(
   inputs: Record<string, CloudOptions>,
 ): AsyncGenerator<BatchItem> {
   return inCloud(graph, inputs, async (work, say) => {
-    const { costChange, count, describe, planUnit, readPrices, rememberPlan } =
-      await import('@stack/terraform');
+    const { costChange, count, describe, planUnit, readPrices, rememberPlan } = cloud();
     try {
       const plan = await planUnit(work);
       if (!plan) return 'has nothing in AWS';

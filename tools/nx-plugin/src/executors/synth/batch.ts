@@ -4,6 +4,7 @@ import type { ExecutorContext, TaskGraph } from '@nx/devkit';
 import { writeIfChanged } from '@stack/runtime';
 import type { CloudSession } from '@stack/terraform';
 import { type BatchItem, inGraphOrder } from '../batch';
+import { cloud } from '../cloud';
 
 /** Writes each unit's Terraform files, for every environment, to `dist/<folder>/terraform/<environment>/main.tf.json`. */
 export default async function* synthBatch(
@@ -14,7 +15,7 @@ export default async function* synthBatch(
 ): AsyncGenerator<BatchItem> {
   let session: CloudSession | undefined;
   yield* inGraphOrder(graph, false, async (project) => {
-    session ??= (await import('@stack/terraform')).CloudSession.open(context.root);
+    session ??= cloud().CloudSession.open(context.root);
     const folder = path.join(context.root, 'dist', session.loader.folder(project).root, 'terraform');
     rmSync(folder, { recursive: true, force: true });
     let resources = 0;
