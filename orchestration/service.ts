@@ -86,18 +86,16 @@ export const orchestration = defineService({
       },
       daemon: { command: ['python', '-m', 'stack_pipeline.daemon', 'run', '-w', 'workspace.yaml'] },
     },
-    env: { DAGSTER_HOME: own.volume('home'), DAGSTER_CODE_PORT: own.port('code') },
-  },
-  // One task, which has what natively several programs share: the loaded files' DuckDB, and so no lease and no Airbyte of ours.
-  aws: fargate({
-    singleton: true,
+    // It alone has what natively several programs share: the loaded files' DuckDB, and so no lease and no Airbyte of ours.
     env: {
-      ...dbtInAws,
+      DAGSTER_HOME: own.volume('home'),
+      DAGSTER_CODE_PORT: own.port('code'),
       WAREHOUSE_PATH: text`${own.volume('home')}/warehouse.duckdb`,
       STACK_SOCKET: '',
       AIRBYTE_CONNECTION_ID: '',
     },
-  }),
+  },
+  aws: fargate({ singleton: true, env: dbtInAws }),
   route: { port: 'web' },
   memory: '1Gi',
 });

@@ -11,7 +11,7 @@ import {
   isOwnImage,
   repositoryOf,
 } from '@stack/terraform/cdktf';
-import { fargateSize } from '@stack/terraform/environments';
+import { EMULATED, fargateSize } from '@stack/terraform/environments';
 import { type FargateOptions, ecs } from './module';
 
 /** Days for which logs are kept. */
@@ -85,7 +85,8 @@ const fargate: Resources<FargateOptions> = (stack, options) => {
     launchType: 'FARGATE',
     enableExecuteCommand: false,
     propagateTags: 'SERVICE',
-    waitForSteadyState: true,
+    // An emulator starts no tasks.
+    waitForSteadyState: stack.environment.name !== EMULATED,
     deploymentCircuitBreaker: { enable: true, rollback: true },
     ...(options.singleton
       ? { deploymentMinimumHealthyPercent: 0, deploymentMaximumPercent: 100 }

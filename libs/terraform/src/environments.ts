@@ -183,9 +183,14 @@ function read(text: string, from: string): unknown {
   }
 }
 
+/** Name of the environment that lives in an emulator of AWS: the first of the file, elsewhere. */
+export const EMULATED = 'emulated';
+
 /** @throws StackError naming those that there are */
 export function environmentNamed(all: Record<string, Environment>, name: string): Environment {
   if (Object.hasOwn(all, name)) return all[name];
+  const [first] = Object.values(all);
+  if (name === EMULATED && process.env.AWS_ENDPOINT_URL) return { ...first, name, account: NO_ACCOUNT };
   throw new StackError(
     'UNKNOWN_ENVIRONMENT',
     `there is no environment ${name}`,

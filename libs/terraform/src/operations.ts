@@ -171,6 +171,8 @@ export async function destroyInCloud(work: Work, agreed: () => void, force: bool
   await terraform.init();
   const state = await terraform.state();
   if (!state?.resources?.length) return { changed: false, summary: 'was not deployed' };
+  if (JSON.stringify(work.synth?.terraform.resource).includes('"prevent_destroy":true'))
+    return { changed: false, summary: 'stays: its resources are protected, and go by hand only' };
   const { region } = work.environment;
   const buckets = bucketsIn(state);
   if (!force) await refuseFullBuckets(buckets, region);

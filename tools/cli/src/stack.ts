@@ -4,7 +4,9 @@ import { asStackError, forStack } from '@stack/runtime';
 import { Command } from 'commander';
 import * as cloud from './cloud';
 import { down, reset } from './down';
+import { emulated } from './emulated';
 import { exec } from './exec';
+import { kubernetes } from './kubernetes';
 import { logs } from './logs';
 import { runPipeline } from './pipeline';
 import { rollback } from './rollback';
@@ -64,6 +66,14 @@ program
   .option('--lease <name>', 'hold this lease meanwhile (`warehouse`, for whatever writes it)')
   .action(exec);
 
+program
+  .command('kubernetes')
+  .description('write manifests of the services for a cluster')
+  .option('--namespace <name>', 'namespace', 'stack')
+  .option('--domain <domain>', 'services are shown as <service>.<domain>', 'stack.example')
+  .option('--registry <registry>', 'where our images are', 'registry.example/stack')
+  .option('--tag <tag>', 'their tag', 'latest')
+  .action(kubernetes);
 const inCloud = program
   .command('cloud')
   .description('an environment in AWS (infra/environments.yml)')
@@ -107,6 +117,7 @@ inCloud
   .argument('<unit>')
   .argument('<id>')
   .action((unit: string, id: string) => cloud.unlock(unit, id, given({})));
+inCloud.command('emulated').description('apply everything to an emulator of AWS').action(emulated);
 inCloud
   .command('secret')
   .description('write the value of a secret that is given by hand')

@@ -1,0 +1,177 @@
+/** Kubernetes manifests of the services, from the definitions that a laptop and AWS have as well. */
+import { type Probe, type Service, type Unit, type Value, isProbe, referencesIn } from '@stack/model';
+import type { Deployment, StatefulSet } from 'kubernetes-types/apps/v1';
+import type {
+  Container,
+  PodTemplateSpec,
+  Probe as PodProbe,
+  Service as ClusterService,
+} from 'kubernetes-types/core/v1';
+import type { Ingress } from 'kubernetes-types/networking/v1';
+import { Values } from './values';
+
+/** Size of a volume; a claim can grow later. */
+const VOLUME = '10Gi';
+/** Our images run as this user. */
+const USER = 10_001;
+
+export interface ClusterOptions {
+  readonly namespace: string;
+  /** Services are shown as `<service>.<domain>`. */
+  readonly domain: string;
+  /** Registry of our images, and their tag. */
+  readonly registry: string;
+  readonly tag: string;
+}
+
+export type Manifest = Deployment | StatefulSet | ClusterService | Ingress;
+
+/** Why a service isn't in the cluster; undefined when it is. */
+export function reasonForAbsence(unit: Unit): string | undefined {
+  if (unit.kind !== 'service') return 'is no service';
+  if (!unit.docker) return 'has no image';
+  // What it says for a container replaces what it says for this machine.
+  const values: Value[] = Object.values({ ...unit.env, ...unit.docker.env });
+  const needsSupervisor = values
+    .flatMap(referencesIn)
+    .some(({ $ref, key }) => $ref === 'stack' && key === 'socket');
+  if (needsSupervisor) return "needs this machine's supervisor";
+  return unit.collect ? 'collects what only this machine has' : undefined;
+}
+
+/** The manifests of every service that can be in a cluster, by its name. */
+export function manifestsOf(units: readonly Unit[], options: ClusterOptions): Record<string, Manifest[]> {
+  const services = units.filter((unit): unit is Service => reasonForAbsence(unit) === undefined);
+  const values = new Values(options.namespace, units, new Set(services.map(({ name }) => name)));
+  return Object.fromEntries(services.map((service) => [service.name, manifests(service, values, options)]));
+}
+
+function manifests(service: Service, values: Values, options: ClusterOptions): Manifest[] {
+  const { name } = service;
+  const labels = { 'app.kubernetes.io/name': name, 'app.kubernetes.io/part-of': options.namespace };
+  const metadata = { name, namespace: options.namespace, labels };
+  const selector = { matchLabels: { 'app.kubernetes.io/name': name } };
+  const template = pod(service, values, labels, options);
+  const volumes = Object.keys(service.volumes);
+  const workload: Manifest =
+    volumes.length > 0
+      ? {
+          apiVersion: 'apps/v1',
+          kind: 'StatefulSet',
+          metadata,
+          spec: {
+            replicas: 1,
+            serviceName: name,
+            selector,
+            template,
+            volumeClaimTemplates: volumes.map((volume) => ({
+              apiVersion: 'v1',
+              kind: 'PersistentVolumeClaim',
+              metadata: { name: volume },
+              spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: VOLUME } } },
+            })),
+          },
+        }
+      : { apiVersion: 'apps/v1', kind: 'Deployment', metadata, spec: { replicas: 1, selector, template } };
+  const ports = Object.entries(service.ports).map(([port, { number }]) => ({
+    name: dashed(port),
+    port: number,
+    targetPort: number,
+  }));
+  const reached: ClusterService = {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata,
+    spec: { selector: selector.matchLabels, ports },
+  };
+  return [
+    workload,
+    ...(ports.length > 0 ? [reached] : []),
+    ...(service.route ? [ingress(service, options)] : []),
+  ];
+}
+
+function pod(
+  service: Service,
+  values: Values,
+  labels: Record<string, string>,
+  options: ClusterOptions,
+): PodTemplateSpec {
+  const { image = '', command, env = {}, processes } = service.docker ?? {};
+  const ours = image.startsWith('stack/');
+  const common: Omit<Container, 'name'> = {
+    image: ours ? `${options.registry}/${service.name}:${options.tag}` : image,
+    env: values.environment({ ...service.env, ...env }),
+    volumeMounts: Object.entries(service.volumes).map(([name, mountPath]) => ({ name, mountPath })),
+    securityContext: { allowPrivilegeEscalation: false, ...(ours && { capabilities: { drop: ['ALL'] } }) },
+  };
+  const memory = { requests: { memory: service.memory }, limits: { memory: service.memory } };
+  const containers = processes
+    ? Object.entries(processes).map(([name, process], i) => ({
+        ...common,
+        name,
+        command: [...process.command],
+        // The pod's memory is the definition's: the first has it, the others aren't bounded below the pod.
+        ...(i === 0 && { resources: { requests: memory.requests } }),
+        readinessProbe: isProbe(service.ready) ? undefined : probeOf(service, service.ready[name]),
+      }))
+    : [
+        {
+          ...common,
+          name: service.name,
+          command: command && [...command],
+          resources: memory,
+          readinessProbe: isProbe(service.ready) ? probeOf(service, service.ready) : undefined,
+        },
+      ];
+  return {
+    metadata: { labels },
+    spec: {
+      // Nothing of ours talks to the cluster.
+      automountServiceAccountToken: false,
+      ...(ours && { securityContext: { runAsNonRoot: true, runAsUser: USER, fsGroup: USER } }),
+      containers,
+    },
+  };
+}
+
+function probeOf(service: Service, probe: Probe | undefined): PodProbe | undefined {
+  if (!probe) return undefined;
+  const port = service.ports[probe.port].number;
+  const timing = { periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 6 };
+  if (probe.type === 'http' && probe.body === undefined)
+    return { httpGet: { path: probe.path, port }, ...timing };
+  if (probe.type === 'grpc') return { grpc: { port, service: probe.service }, ...timing };
+  const command = service.docker?.health?.(probe, port);
+  return command ? { exec: { command: [...command] }, ...timing } : { tcpSocket: { port }, ...timing };
+}
+
+const ingress = (service: Service, { namespace, domain }: ClusterOptions): Ingress => ({
+  apiVersion: 'networking.k8s.io/v1',
+  kind: 'Ingress',
+  metadata: { name: service.name, namespace },
+  spec: {
+    rules: [
+      {
+        host: `${service.name}.${domain}`,
+        http: {
+          paths: [
+            {
+              path: '/',
+              pathType: 'Prefix',
+              backend: {
+                service: {
+                  name: service.name,
+                  port: { number: service.ports[service.route?.port ?? ''].number },
+                },
+              },
+            },
+          ],
+        },
+      },
+    ],
+  },
+});
+
+/** A port's name in a cluster has no capitals. */
+const dashed = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
