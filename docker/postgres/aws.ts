@@ -1,5 +1,5 @@
 import { ecs } from '@stack/ecs';
-import { ownSecrets } from '@stack/secrets/in-aws';
+import { ownSecrets, valueOf } from '@stack/secrets/in-aws';
 import { aws, defineResources } from '@stack/terraform/cdktf';
 
 /** PostgreSQL in AWS is RDS: private, encrypted, with backups; its password is written once and is in no state. */
@@ -38,7 +38,7 @@ export default defineResources((stack) => {
     vpcSecurityGroupIds: [group.id],
     publiclyAccessible: false,
     username: 'postgres',
-    passwordWo: '${ephemeral.aws_secretsmanager_random_password.password.random_password}',
+    passwordWo: valueOf(stack, 'password'),
     passwordWoVersion: 1,
     backupRetentionPeriod: database.backupDays,
     copyTagsToSnapshot: true,

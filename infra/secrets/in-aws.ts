@@ -56,6 +56,16 @@ export function givenSecret(stack: UnitStack, key: string): string {
   return secret.arn;
 }
 
+/**
+ * The value of one of the unit's own secrets, for an argument that is only written. It is read from where it is kept: what a second
+ * try makes at random isn't what the first one has kept.
+ */
+export function valueOf(stack: UnitStack, key: string): string {
+  const reference: Reference = { $ref: 'secret', unit: stack.unit.name, key };
+  readSecret(stack, reference);
+  return String(stack.resolve(reference));
+}
+
 /** Lets the stack read a secret's value while Terraform works. */
 function readSecret(stack: UnitStack, reference: Reference): void {
   const own = reference.unit === stack.unit.name;

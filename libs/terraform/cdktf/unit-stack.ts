@@ -194,8 +194,15 @@ export class UnitStack extends TerraformStack {
 
   /** Writes the outputs. */
   give(outputs: Record<string, string | string[]>): void {
-    for (const [name, value] of Object.entries(outputs))
+    for (const [name, value] of Object.entries(outputs)) {
+      if (/ephemeral\.|\.secret_string\b|_wo\b/.test(String(value)))
+        throw new StackError(
+          'SECRET_IN_OUTPUT',
+          `${this.unit.file}: output ${name}: has a secret in it, which would be in the state for everybody to read`,
+          "give the secret's ARN",
+        );
       new TerraformOutput(this, `output-${name}`, { value }).overrideLogicalId(name);
+    }
   }
 }
 
