@@ -107,6 +107,8 @@ export const orchestration = defineService({
 async function planDagster(context: PlanContext): Promise<ProcessPlan[]> {
   const folder = path.join(context.stack.workspace, 'orchestration');
   const home = context.volume('home');
+  // So that a file can be dropped into it at once.
+  await makeInbox(context);
   for (const url of [database, marts]) await ensureDatabase(context, url);
   const instance = context.write(
     path.join(home, 'dagster.yaml'),
@@ -142,6 +144,14 @@ async function planDagster(context: PlanContext): Promise<ProcessPlan[]> {
       args: ['-m', 'stack_pipeline.daemon', 'run', '-w', workspace],
     },
   ];
+}
+
+async function makeInbox({ stack: { name, workspace, dir } }: PlanContext): Promise<void> {
+  // A stack that lives elsewhere, as a test's does, has none in this checkout.
+  if (!dir.startsWith(workspace)) return;
+  const { mkdir } = await import('node:fs/promises');
+  const folder = name === 'local' ? ['data', 'inbox'] : ['data', name, 'inbox'];
+  await mkdir(process.env.INBOX_DIR || path.join(workspace, ...folder), { recursive: true });
 }
 
 async function read(file: string): Promise<string> {

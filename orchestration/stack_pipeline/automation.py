@@ -7,11 +7,13 @@ from datetime import UTC, datetime
 
 from dagster import (
     AssetSelection,
+    DagsterRunStatus,
     DefaultScheduleStatus,
     DefaultSensorStatus,
     EventLogEntry,
     RunFailureSensorContext,
     RunRequest,
+    RunsFilter,
     ScheduleDefinition,
     SensorDefinition,
     SensorEvaluationContext,
@@ -23,12 +25,18 @@ from dagster import (
     sensor,
 )
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+from dagster._core.storage.tags import RUN_KEY_TAG
 
 from stack_pipeline.ingestion.assets import DAYS, FLIGHTS, GITHUB, INBOX
 from stack_pipeline.publish.sinks import SNAPSHOT
 from stack_pipeline.settings import Settings
 
 SINK = "marts_in_postgres"
+
+TRIES = 3
+"""Runs for the same new files, when they fail."""
+ATTEMPT_TAG = "stack/attempt"
+FIRST_KEY_TAG = "stack/first_run_key"
 
 _log = logging.getLogger("stack_pipeline.automation")
 
@@ -89,17 +97,31 @@ def define_inbox_sensor(settings: Settings) -> SensorDefinition:
         # a third value marks what a run was requested for
         requested = {name: state for name, state in seen.items() if len(state) == 3 and now.get(name) == state[:2]}
         fresh = {name: state for name, state in now.items() if name not in requested}
-        if not fresh:
-            return SensorResult(skip_reason="no new file", cursor=json.dumps(requested))
-        if growing := sorted(name for name, state in fresh.items() if seen.get(name) != state):
-            return SensorResult(
-                skip_reason=f"looking again whether it grows: {', '.join(growing)}", cursor=json.dumps(requested | fresh)
-            )
-        key = json.dumps(fresh, sort_keys=True)
-        cursor = requested | {name: [*state, 1] for name, state in fresh.items()}
-        return SensorResult(run_requests=[RunRequest(run_key=key)], cursor=json.dumps(cursor))
+        # those that grow wait; the others don't wait for them
+        still = {name: state for name, state in fresh.items() if seen.get(name) == state}
+        growing = {name: state for name, state in fresh.items() if name not in still}
+        cursor = json.dumps(requested | growing | {name: [*state, 1] for name, state in still.items()})
+        if still:
+            return SensorResult(run_requests=[RunRequest(run_key=json.dumps(still, sort_keys=True))], cursor=cursor)
+        if again := _again(context, inbox_job.name):
+            return SensorResult(run_requests=[again], cursor=cursor)
+        if growing:
+            return SensorResult(skip_reason=f"looking again whether it grows: {', '.join(sorted(growing))}", cursor=cursor)
+        return SensorResult(skip_reason="no new file", cursor=cursor)
 
     return new_inbox_file
+
+
+def _again(context: SensorEvaluationContext, job: str) -> RunRequest | None:
+    """The job's last run once more if it failed (its process was killed, the disk was full), as long as there are tries left."""
+    runs = context.instance.get_runs(RunsFilter(job_name=job), limit=1)
+    if not runs or runs[0].status != DagsterRunStatus.FAILURE or not (key := runs[0].tags.get(RUN_KEY_TAG)):
+        return None
+    attempt = int(runs[0].tags.get(ATTEMPT_TAG, "1")) + 1
+    if attempt > TRIES:
+        return None
+    first = runs[0].tags.get(FIRST_KEY_TAG, key)
+    return RunRequest(run_key=f"{first} try {attempt}", tags={ATTEMPT_TAG: str(attempt), FIRST_KEY_TAG: first})
 
 
 def define_github_sensor(settings: Settings) -> SensorDefinition:

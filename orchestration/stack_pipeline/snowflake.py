@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 _REQUIRED = ("SNOWFLAKE_ACCOUNT", "SNOWFLAKE_USER")
 _CREDENTIALS = ("SNOWFLAKE_PASSWORD", "SNOWFLAKE_PRIVATE_KEY_PATH")
 _REMEDY = (
-    "Look at SNOWFLAKE_ACCOUNT, SNOWFLAKE_USER, SNOWFLAKE_ROLE, and at SNOWFLAKE_PASSWORD or SNOWFLAKE_PRIVATE_KEY_PATH;"
-    " transformation/README.md lists them all."
+    "Look at SNOWFLAKE_ACCOUNT, SNOWFLAKE_USER, SNOWFLAKE_ROLE, and at the credentials: SNOWFLAKE_PRIVATE_KEY_PATH, or a password"
+    " in the file .stack/<stack>/secrets/transformation/snowflake_password (SNOWFLAKE_PASSWORD_FILE), since a stack takes none from"
+    " the environment; transformation/README.md lists them all. If it isn't reached at all: SNOWFLAKE_HOST, proxy, network."
 )
 
 

@@ -12,6 +12,9 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from dagster import DagsterInstance, DagsterRunStatus, build_sensor_context
+from dagster._core.test_utils import create_run_for_test
+from stack_pipeline.automation import TRIES, define_inbox_sensor
 from stack_pipeline.inbox import load
 from stack_pipeline.inbox.files import find_files, identifier
 from stack_pipeline.inbox.load import LoadedFile, load_inbox, problems
@@ -315,6 +318,76 @@ def test_the_job_publishes_new_files_and_leaves_the_marts_alone(pipeline, settin
         assert pipeline.run(job="inbox").success
     assert pipeline.lake.read(carriers["key"]) is not None
     assert json.loads(pipeline.lake.read("published/latest.json"))["id"] != second["id"]
+
+
+def test_the_job_takes_nothing_from_readers(pipeline):
+    """Not even what this project doesn't know: the tables of another one, whose build hasn't succeeded yet."""
+    assert pipeline.run().success
+    latest = pipeline.latest()
+    foreign = latest["tables"][0] | {"name": "of_another_project"}
+    content = json.dumps(latest | {"tables": [*latest["tables"], foreign]})
+    pipeline.lake.write("published/latest.json", content.encode(), "application/json")
+    pipeline.settings.inbox.mkdir()
+    (pipeline.settings.inbox / "more.csv").write_text("id\n1\n")
+    assert pipeline.run(job="inbox").success
+    names = {table["name"] for table in pipeline.latest()["tables"]}
+    expected = {table["name"] for table in latest["tables"]} | {"of_another_project", "inbox_more", "quarantine_inbox_rows"}
+    assert names == expected
+    # a run of the whole project leaves it out
+    assert pipeline.run(force=True).success
+    assert "of_another_project" not in {table["name"] for table in pipeline.latest()["tables"]}
+
+
+class Sensor:
+    """The inbox's sensor, look by look."""
+
+    def __init__(self, settings, instance) -> None:
+        self.sensor, self.instance, self.cursor = define_inbox_sensor(settings), instance, None
+
+    def look(self) -> list:
+        with build_sensor_context(instance=self.instance, cursor=self.cursor) as context:
+            result = self.sensor(context)
+        self.cursor = result.cursor
+        return list(result.run_requests or [])
+
+
+@pytest.fixture
+def sensor(settings):
+    settings.inbox.mkdir()
+    with DagsterInstance.ephemeral() as instance:
+        yield Sensor(settings, instance)
+
+
+def test_a_growing_file_keeps_nobody_waiting(sensor, settings):
+    growing, ready = settings.inbox / "growing.csv", settings.inbox / "ready.csv"
+    growing.write_text("id\n")
+    ready.write_text("id\n1\n")
+    assert sensor.look() == []
+    growing.write_text("id\n1\n")
+    [request] = sensor.look()
+    assert list(json.loads(request.run_key)) == ["ready.csv"]
+    growing.write_text("id\n1\n2\n")
+    assert sensor.look() == []
+    [request] = sensor.look()
+    assert list(json.loads(request.run_key)) == ["growing.csv"]
+    assert sensor.look() == []
+
+
+def test_a_run_that_was_killed_is_tried_again_but_not_for_ever(sensor, settings):
+    (settings.inbox / "orders.csv").write_text("id\n1\n")
+    assert sensor.look() == []
+    requests = sensor.look()
+    keys = []
+    for _ in range(TRIES):
+        [request] = requests
+        keys.append(request.run_key)
+        tags = {"dagster/run_key": request.run_key, **request.tags}
+        create_run_for_test(sensor.instance, job_name="inbox", status=DagsterRunStatus.FAILURE, tags=tags)
+        requests = sensor.look()
+    assert requests == [] and len(set(keys)) == TRIES == 3
+    (settings.inbox / "orders.csv").write_text("id\n1\n2\n")
+    sensor.look()
+    assert len(sensor.look()) == 1
 
 
 def test_reading_waits_for_nobody(inbox):

@@ -78,6 +78,11 @@ def test_flights_arrive_late_are_corrected_and_are_added(warehouse):
     assert changed(first, warehouse.written("marts.fct_flights", "day(flight_date)")) == [2, 3, 5]
     assert warehouse.sql("select count(*) from marts.fct_flights") == [(6099,)]
 
+    # the fourth leaves the source, whole
+    warehouse.sql("delete from raw.flights where day = 4")
+    warehouse.build("--select", FACT)
+    assert warehouse.sql("select count(*) from marts.fct_flights where day(flight_date) = 4") == [(0,)]
+
     incremental = warehouse.rows("marts.fct_flights", "flight_id")
     warehouse.build("--select", FACT, "--full-refresh")
     assert warehouse.rows("marts.fct_flights", "flight_id") == incremental
@@ -134,6 +139,11 @@ def test_purchases_are_merged(warehouse):
         "select make, month::varchar, orders, returns, revenue_usd, net_revenue_usd from marts.mart_sales order by 1"
     )
     assert sales == [("Mazda", "2024-03-01", 2, 1, 5738.0, 2869.0), ("Mercedes-Benz", "2024-04-01", 2, 0, 84795.0, 84795.0)]
+
+    # and one leaves the source
+    warehouse.sql("delete from raw_airbyte.purchases where id = 2")
+    warehouse.build("--select", "+fct_purchases")
+    assert 2 not in warehouse.written("marts.fct_purchases", "purchase_id")
 
     incremental = warehouse.rows("marts.fct_purchases", "purchase_id")
     warehouse.build("--select", "+fct_purchases", "--full-refresh")

@@ -8,7 +8,7 @@ import pytest
 from dagster import AssetKey
 from stack_pipeline.common import NOTHING_NEW, OUTCOME_TAG
 from stack_pipeline.errors import UserError
-from stack_pipeline.publish.snapshot import publish_snapshot
+from stack_pipeline.publish.snapshot import publish_snapshot, roll_back
 from stack_pipeline.resources.lake import Lake
 from stack_pipeline.settings import packaged_flights
 from stack_pipeline.transformation.dbt import PublishedModel
@@ -106,6 +106,22 @@ def test_keeps_three_snapshots(settings, lake):
     kept = {key.split("/")[1] for key in lake.keys("published/")}
     assert kept >= {ids[-1], "latest.json"}
     assert len(kept) == 4 and kept - {"latest.json"} <= set(ids)
+
+
+def test_rolling_back_never_leads_to_what_was_rolled_back(settings, lake):
+    settings.warehouse.parent.mkdir()
+    with duckdb.connect(str(settings.warehouse)) as connection:
+        connection.execute("create table marts as select 42 as answer")
+
+    def publish(run: str) -> str:
+        return publish_snapshot(settings.warehouse, [PublishedModel("marts", "marts", [])], lake, run).id
+
+    good, bad = publish("good"), publish("bad")
+    assert roll_back(lake)["id"] == good
+    with pytest.raises(UserError, match="no earlier snapshot"):
+        roll_back(lake)
+    later = publish("later")
+    assert roll_back(lake)["id"] == good, (good, bad, later)
 
 
 def damage_by_cutting(folder):

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dagster import (
     AssetCheckResult,
@@ -28,6 +29,9 @@ from stack_pipeline.ingestion.partitions import mark_loaded
 from stack_pipeline.ingestion.tables import COLUMNS
 from stack_pipeline.resources.dagster import WarehouseLease, failing_clearly
 from stack_pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from stack_pipeline.ingestion.load import LoadedTable
 
 FLIGHTS = AssetKey(["raw", "flights"])
 DAYS = AssetKey(["raw", "flights_by_day"])
@@ -75,7 +79,7 @@ def flights(context: OpExecutionContext, config: LoadConfig, warehouse: Warehous
         with warehouse.hold(context):
             sources = find_sources(Path(config.folder) if config.folder else settings.flights)
             loaded = load_flights(settings.warehouse, sources, config.force)
-    note(context, ", ".join(f"{one.table} {_count(one.rows, 'row')}" for one in loaded if one.changed) or NOTHING_NEW)
+    note(context, ", ".join(_news(one) for one in loaded if one.changed) or NOTHING_NEW)
     for table in loaded:
         yield MaterializeResult(
             asset_key=AssetKey(["raw", table.table]),
@@ -88,6 +92,14 @@ def flights(context: OpExecutionContext, config: LoadConfig, warehouse: Warehous
             },
         )
         mark_loaded(context, DAYS, FLIGHT_DAYS, table.days)
+
+
+def _news(loaded: "LoadedTable") -> str:
+    if loaded.anew:
+        return f"{loaded.table} {_count(loaded.rows, 'row')}"
+    first, last = min(loaded.days), max(loaded.days)
+    span = str(first) if first == last else f"{first} to {last}"
+    return f"{loaded.table} of {_count(len(loaded.days), 'day')} ({span}), {_count(loaded.rows, 'row')} in all"
 
 
 def _count(number: int, one: str, many: str | None = None) -> str:
@@ -228,8 +240,8 @@ def github_releases(context: OpExecutionContext, warehouse: WarehouseLease) -> M
             with warehouse.hold(context):
                 load_releases(settings.warehouse, github, found)
     news = [_count(len(found.releases), "new release")] if found.releases else []
-    unasked = [f"{len(found.problems)} of {_count(len(names), 'repository', 'repositories')} couldn't be asked"]
-    note(context, ", ".join([*news, *(unasked if found.problems else [])]) or NOTHING_NEW)
+    unasked = ["GitHub couldn't be asked for every repository"] if found.problems else []
+    note(context, ", ".join([*news, *unasked]) or NOTHING_NEW)
     check = AssetCheckResult(
         passed=not found.problems,
         severity=AssetCheckSeverity.WARN,

@@ -30,12 +30,16 @@ _DAY = "make_date(year, month, day)"
 
 @dataclass(frozen=True)
 class LoadedTable:
-    """What a load did to a table. rows: rows it has now. changed: false when its files were loaded before. days: those loaded."""
+    """What a load did to a table.
+
+    rows: rows it has now. changed: false when its files were loaded before. anew: all of it was loaded, not only `days`.
+    """
 
     table: str
     path: Path
     rows: int
     changed: bool
+    anew: bool
     days: list[date]
 
 
@@ -68,6 +72,7 @@ def load_flights(warehouse: Path, sources: list[SourceFile], force: bool = False
                 source.path,
                 (connection.execute(f"select count(*) from {SCHEMA}.{source.table}").fetchone() or (0,))[0],
                 source in tables or (source.table == "flights" and bool(days)),
+                source in tables,
                 new_days if source.table == "flights" else [],
             )
             for source in sources

@@ -32,8 +32,8 @@ def define_snapshot(settings: Settings, models: AssetsDefinition) -> AssetsDefin
     def snapshot(context: OpExecutionContext, warehouse: WarehouseLease, lake: LakeResource) -> Iterator[MaterializeResult]:
         """Copies the marts and the inbox's tables to the lake and swaps the readers to them. The last three snapshots stay.
 
-        Marts that this run didn't build are those of the snapshot before: what stands in the warehouse may not have passed its
-        tests.
+        Marts that this run didn't build are those of the snapshot before, also another project's: what stands in the warehouse
+        may not have passed its tests. A run that built every model leaves out what the project no longer has.
         """
         from stack_pipeline import freshness  # with what only runs need
         from stack_pipeline.publish.export import exporter
@@ -49,8 +49,9 @@ def define_snapshot(settings: Settings, models: AssetsDefinition) -> AssetsDefin
             models = published_models(prepare_manifest(settings))
             tables = landed_tables(settings.warehouse) + [model for model in models if model.name in built]
             before = latest_manifest(lake.open()) or {"tables": []}
-            others = {model.name for model in models} - built
-            carried = [table for table in before["tables"] if table["name"] in others]
+            fresh = {table.name for table in tables}
+            whole = all(model.name in built for model in models)
+            carried = [] if whole else [table for table in before["tables"] if table["name"] not in fresh]
             published = publish_snapshot(settings.warehouse, tables, lake.open(), context.run_id, carried, exporter(settings))
             freshness.published(settings, context.run_id, published.id)
         context.instance.add_run_tags(context.run_id, {SNAPSHOT_TAG: published.id})

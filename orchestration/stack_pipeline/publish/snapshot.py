@@ -68,7 +68,15 @@ def publish_snapshot(
         raise UserError(
             "No model is tagged `publish` and none is a table, so there's nothing to publish.", "Tag the marts in dbt_project.yml."
         )
-    manifest = {"version": 1, "id": id, "runId": run_id, "publishedAt": f"{now:%Y-%m-%dT%H:%M:%SZ}", "tables": tables}
+    before = latest_id(lake)
+    manifest = {
+        "version": 1,
+        "id": id,
+        "before": before,
+        "runId": run_id,
+        "publishedAt": f"{now:%Y-%m-%dT%H:%M:%SZ}",
+        "tables": tables,
+    }
     content = json.dumps(manifest, indent=1).encode()
     lake.write(f"{PREFIX}{id}/manifest.json", content, "application/json")
     lake.write(LATEST, content, "application/json")
@@ -79,10 +87,13 @@ def publish_snapshot(
 def roll_back(lake: Lake) -> Manifest:
     """Makes the snapshot before the latest the latest one. Returns its manifest.
 
-    Raises UserError when there is none. The next publish is a new snapshot, as always.
+    Before: the one that readers had when it was published, so that a snapshot that was rolled back isn't come back to. Raises
+    UserError when there is none any more. The next publish is a new snapshot, as always.
     """
-    latest = latest_manifest(lake)
-    earlier = [id for id in _complete(lake.keys(PREFIX)) if latest and id < latest["id"]]
+    latest = latest_manifest(lake) or {}
+    complete = _complete(lake.keys(PREFIX))
+    before = latest.get("before")
+    earlier = [before] if before in complete else []
     if not earlier:
         raise UserError(
             "There's no earlier snapshot to go back to.", f"The last {KEEP} are kept; publish again with `make pipeline FORCE=1`."

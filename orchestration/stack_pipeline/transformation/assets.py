@@ -20,7 +20,7 @@ from dagster_dbt.asset_utils import get_subset_selection_for_context
 from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 from pydantic import Field
 
-from stack_pipeline.common import NOTHING_NEW, OUTCOME_TAG, note
+from stack_pipeline.common import NOTHING_NEW, OUTCOME_TAG, OWNERS, daily, note
 from stack_pipeline.errors import machine_limit
 from stack_pipeline.ingestion.assets import DAYS, FLIGHTS, IN_SNOWFLAKE
 from stack_pipeline.resources.dagster import LakeResource, WarehouseLease, failing_clearly
@@ -41,7 +41,13 @@ class _Translator(DagsterDbtTranslator):
         node = manifest.get("nodes", {}).get(unique_id, {})
         if self._copied and any(name.startswith("source.") for name in node.get("depends_on", {}).get("nodes", [])):
             also.append(IN_SNOWFLAKE)
-        return spec.merge_attributes(deps=also)
+        fqn = node.get("fqn", [])
+        return spec.replace_attributes(
+            # the folder below models/, as the project is laid out
+            group_name=fqn[1] if len(fqn) > 2 else node.get("resource_type", "dbt"),
+            owners=spec.owners or OWNERS,
+            freshness_policy=daily(),
+        ).merge_attributes(deps=also)
 
 
 class BuildConfig(Config):

@@ -35,6 +35,11 @@ class DbtRun:
     failures: list[str]
 
 
+_BUILT = ("LogModelResult", "LogSeedResult", "LogSnapshotResult")
+_RESULTS = (*_BUILT, "LogTestResult", "RunResultError", "RunResultFailure")
+"""dbt's events that tell what became of a node."""
+
+
 def run_dbt(settings: Settings, arguments: list[str], tell: Callable[[str], None] = lambda _: None) -> DbtRun:
     """Runs `dbt <arguments>` on the project; the caller holds the warehouse's lease unless dbt only parses.
 
@@ -52,10 +57,10 @@ def run_dbt(settings: Settings, arguments: list[str], tell: Callable[[str], None
     events: list[Event] = []
 
     def collect(message: EventMsg) -> None:
-        if message.info.name in ("LogModelResult", "LogTestResult", "RunResultError", "RunResultFailure"):
+        if message.info.name in _RESULTS:
             event = MessageToDict(message, preserving_proto_field_name=True)
             events.append(event)
-            if event["info"]["name"] == "LogModelResult" or event["info"]["level"] == "error":
+            if event["info"]["name"] in _BUILT or event["info"]["level"] == "error":
                 tell(event["info"]["msg"])
 
     settings.warehouse.parent.mkdir(parents=True, exist_ok=True)

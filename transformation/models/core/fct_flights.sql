@@ -6,6 +6,7 @@
         unique_key='flight_date',
         on_schema_change='fail',
         meta={'index': [['flight_id']]},
+        pre_hook="{{ delete_gone(this, ref('stg_flights'), 'flight_date') }}",
     )
 }}
 

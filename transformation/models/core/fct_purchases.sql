@@ -6,6 +6,7 @@
         incremental_strategy='merge',
         unique_key='purchase_id',
         on_schema_change='append_new_columns',
+        pre_hook="{{ delete_gone(this, ref('stg_purchases'), 'purchase_id') }}",
     )
 }}
 
