@@ -92,7 +92,8 @@ def define_models(settings: Settings) -> AssetsDefinition:
             raise Failure(_explain(run.failures), {"failures": "\n".join(run.failures)}, allow_retries=False)
         freshness.built(settings, context.run_id)
         kinds = Counter(event["data"]["node_info"]["resource_type"] for event in run.events)
-        note(context, ", ".join(f"{kinds[kind]} {kind}s" for kind in ("model", "seed", "snapshot", "test") if kinds[kind]))
+        counted = ((kinds[kind], kind) for kind in ("model", "seed", "snapshot", "test") if kinds[kind])
+        note(context, ", ".join(f"{number} {kind}{'' if number == 1 else 's'}" for number, kind in counted))
 
     return models
 
