@@ -9,7 +9,7 @@ CLOUD = $(STACK_CLI) cloud --environment '$(or $(ENV),prod)'
 .DEFAULT_GOAL := help
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install what the checkout needs, if a lock file changed
 	@command -v node >/dev/null 2>&1 || { echo "✘ Node 20.19 or newer is needed, and there is no node on PATH" >&2; \

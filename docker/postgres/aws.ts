@@ -1,6 +1,15 @@
 import { ecs } from '@stack/ecs';
 import { ownSecrets, valueOf } from '@stack/secrets/in-aws';
-import { aws, defineResources } from '@stack/terraform/cdktf';
+import { type UnitStack, aws, defineResources } from '@stack/terraform/cdktf';
+
+/** When the instance was first planned: a later one's last snapshot has another name than an earlier one's. */
+function madeAt(stack: UnitStack): string {
+  stack.addOverride('resource.terraform_data.made', {
+    input: '${formatdate("YYYYMMDDhhmmss", timestamp())}',
+    lifecycle: { ignore_changes: ['input'] },
+  });
+  return '${terraform_data.made.output}';
+}
 
 /** PostgreSQL in AWS is RDS: private, encrypted, with backups; its password is written once and is in no state. */
 export default defineResources((stack) => {
@@ -44,7 +53,7 @@ export default defineResources((stack) => {
     copyTagsToSnapshot: true,
     deletionProtection: database.deletionProtection,
     skipFinalSnapshot: false,
-    finalSnapshotIdentifier: stack.named('postgres-last'),
+    finalSnapshotIdentifier: `${stack.named('postgres')}-${madeAt(stack)}`,
     performanceInsightsEnabled: true,
     autoMinorVersionUpgrade: true,
     applyImmediately: true,

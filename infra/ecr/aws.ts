@@ -13,6 +13,8 @@ export default defineResources((stack) => {
     const repository = new aws.EcrRepository(stack, name, {
       name: repositoryOf(stack.environment, name).repository,
       imageTagMutability: 'IMMUTABLE',
+      // Images are built again from the commit that they are called after.
+      forceDelete: true,
       imageScanningConfiguration: { scanOnPush: true },
       encryptionConfiguration: [{ encryptionType: 'AES256' }],
     });

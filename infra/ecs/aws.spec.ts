@@ -34,7 +34,7 @@ describe('ecs in AWS', () => {
     const shown = made(
       ecs,
       [],
-      environment(`  public: { domain: data.acme.example, certificate: '${certificate}' }`),
+      environment(`  public: { domain: data.acme.example, certificate: '${certificate}', services: [web] }`),
     );
     expect(shown.resource('aws_lb').internal).toBe(false);
     expect(shown.resource('aws_lb_listener')).toMatchObject({
@@ -183,17 +183,34 @@ describe('a service on Fargate', () => {
   });
 
   it('is reached under its name, within the roles’ bound', () => {
-    expect(JSON.stringify(it_.resource('aws_lb_listener_rule'))).toContain('web.fds-prod.internal');
+    expect(JSON.stringify(it_.resource('aws_lb_listener_rule'))).toContain('web.*');
+    const shown = (service: string) => {
+      const at = `  public: { domain: acme.example, certificate: 'arn:aws:acm:x', services: [${service}] }`;
+      return JSON.stringify(made(web(), units, environment(at)).resources('aws_lb_listener_rule'));
+    };
+    expect(shown('web')).toContain('web.acme.example');
+    // What the world may reach is named: not everything asks for a login.
+    expect(shown('other')).toBe('{}');
+    expect(it_.resource('aws_ecs_service').depends_on).toEqual(
+      expect.arrayContaining(['aws_iam_role_policy.start-policy', 'aws_secretsmanager_secret_version.token']),
+    );
     for (const role of Object.values(it_.resources('aws_iam_role')))
       expect(role.permissions_boundary).toBe(
         '${data.terraform_remote_state.github-oidc.outputs.workloadBoundary}',
       );
   });
 
-  it('asks as the probe does', () => {
-    const probe: Probe = { type: 'http', port: 'http', path: '/graphql', body: '{"a": "it\'s"}' };
+  it('asks as the probe does, and looks for what it looks for', () => {
+    const probe: Probe = {
+      type: 'http',
+      port: 'http',
+      path: '/graphql',
+      body: '{"a": "it\'s"}',
+      contains: '"healthy":true',
+    };
     const [command, flag, code] = nodeHealth(probe, 80) ?? [];
     expect([command, flag]).toEqual(['node', '-e']);
     expect(() => new Function(code)).not.toThrow();
+    expect(code).toContain('healthy');
   });
 });

@@ -7,7 +7,7 @@ import { aws, defineResources, type UnitStack } from '@stack/terraform/cdktf';
 export default defineResources((stack) => {
   stack.useAws();
   const { network, public: shown } = stack.environment;
-  const { vpc, publicSubnets, privateSubnets } = makeNetwork(stack);
+  const { vpc, publicSubnets, privateSubnets, toInternet } = makeNetwork(stack);
   const cluster = new aws.EcsCluster(stack, 'cluster', {
     name: stack.prefix,
     setting: [{ name: 'containerInsights', value: 'enabled' }],
@@ -45,6 +45,7 @@ export default defineResources((stack) => {
     securityGroups: [front.id],
     subnets: (shown ? publicSubnets : privateSubnets).map((subnet) => subnet.id),
     dropInvalidHeaderFields: true,
+    dependsOn: [toInternet],
   });
   const nothing = {
     type: 'fixed-response',
@@ -100,6 +101,7 @@ function makeNetwork(stack: UnitStack): {
   vpc: aws.Vpc;
   publicSubnets: aws.Subnet[];
   privateSubnets: aws.Subnet[];
+  toInternet: aws.Route;
 } {
   const { network, region } = stack.environment;
   const vpc = new aws.Vpc(stack, 'vpc', {
@@ -126,7 +128,7 @@ function makeNetwork(stack: UnitStack): {
   const privateSubnets = subnets('private', (zone) => 128 + zone * 16);
 
   const outwards = new aws.RouteTable(stack, 'public-routes', { vpcId: vpc.id });
-  new aws.Route(stack, 'to-internet', {
+  const toInternet = new aws.Route(stack, 'to-internet', {
     routeTableId: outwards.id,
     destinationCidrBlock: '0.0.0.0/0',
     gatewayId: gateway.id,
@@ -139,10 +141,11 @@ function makeNetwork(stack: UnitStack): {
       }),
   );
   const nats = Array.from({ length: Math.min(network.natGateways, network.zones) }, (_, zone) => {
-    const address = new aws.Eip(stack, `nat-address-${zone}`, { domain: 'vpc' });
+    const address = new aws.Eip(stack, `nat-address-${zone}`, { domain: 'vpc', dependsOn: [gateway] });
     return new aws.NatGateway(stack, `nat-${zone}`, {
       subnetId: publicSubnets[zone].id,
       allocationId: address.id,
+      dependsOn: [gateway],
     });
   });
   const tables = privateSubnets.map((subnet, zone) => {
@@ -165,7 +168,7 @@ function makeNetwork(stack: UnitStack): {
     vpcEndpointType: 'Gateway',
     routeTableIds: tables.map((table) => table.id),
   });
-  return { vpc, publicSubnets, privateSubnets };
+  return { vpc, publicSubnets, privateSubnets, toInternet };
 }
 
 function securityGroup(

@@ -10,6 +10,7 @@ import {
   aws,
   isOwnImage,
   repositoryOf,
+  addressOf,
 } from '@stack/terraform/cdktf';
 import { EMULATED, fargateSize } from '@stack/terraform/environments';
 import { type FargateOptions, ecs } from './module';
@@ -74,9 +75,12 @@ const fargate: Resources<FargateOptions> = (stack, options) => {
   const name = new aws.ServiceDiscoveryService(stack, 'name', {
     name: service.name,
     dnsConfig: { namespaceId: stack.outputOf(ecs, 'namespaceId'), dnsRecords: [{ type: 'A', ttl: 10 }] },
-    healthCheckCustomConfig: {},
   });
-  const target = service.route && targetGroup(stack, service);
+  const { public: shown } = stack.environment;
+  const target =
+    service.route && (!shown || shown.services.includes(service.name))
+      ? targetGroup(stack, service)
+      : undefined;
   const running = new aws.EcsService(stack, 'service', {
     name: service.name,
     cluster: stack.outputOf(ecs, 'clusterArn'),
@@ -105,9 +109,10 @@ const fargate: Resources<FargateOptions> = (stack, options) => {
         },
       ],
       healthCheckGracePeriodSeconds: 120,
-      dependsOn: [target.rule],
     }),
   });
+  // Its first task is started with all of its rights and secrets, and reached by the load balancer.
+  running.dependsOn = [...stack.beforeStart, ...(target ? [addressOf(target.rule)] : [])];
   if (tasks.max > tasks.min) {
     running.addOverride('lifecycle.ignore_changes', ['desired_count']);
     autoscale(stack, running, tasks);
@@ -254,18 +259,17 @@ function roles(
         Condition: { StringEquals: { 'elasticfilesystem:AccessPointArn': points.map((point) => point.arn) } },
       },
     ]);
-  [...stack.policies].forEach(
-    (policyArn, i) =>
-      new aws.IamRolePolicyAttachment(stack, `right-${i}`, { role: taskRole.name, policyArn }),
-  );
+  [...stack.policies].forEach((policyArn, i) => {
+    const right = new aws.IamRolePolicyAttachment(stack, `right-${i}`, { role: taskRole.name, policyArn });
+    stack.beforeStart.push(addressOf(right));
+  });
   return { executionRole, taskRole };
 }
 
-const inline = (stack: UnitStack, id: string, role: aws.IamRole, statements: readonly object[]) =>
-  new aws.IamRolePolicy(stack, id, {
-    role: role.id,
-    policy: JSON.stringify({ Version: '2012-10-17', Statement: statements }),
-  });
+function inline(stack: UnitStack, id: string, role: aws.IamRole, statements: readonly object[]): void {
+  const policy = JSON.stringify({ Version: '2012-10-17', Statement: statements });
+  stack.beforeStart.push(addressOf(new aws.IamRolePolicy(stack, id, { role: role.id, policy })));
+}
 
 /** The load balancer sends `<service>.<domain>` to the tasks. */
 function targetGroup(
@@ -288,7 +292,8 @@ function targetGroup(
     },
   });
   group.addOverride('lifecycle.create_before_destroy', true);
-  const domain = stack.environment.public?.domain ?? `${stack.prefix}.internal`;
+  // Inside the network any name whose first part is the service's; there the load balancer has no name of ours.
+  const domain = stack.environment.public?.domain ?? '*';
   const rule = new aws.LbListenerRule(stack, 'rule', {
     listenerArn: stack.outputOf(ecs, 'listenerArn'),
     condition: [{ hostHeader: { values: [`${service.name}.${domain}`] } }],

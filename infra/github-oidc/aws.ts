@@ -6,11 +6,13 @@ const ISSUER = 'token.actions.githubusercontent.com';
 export default defineResources((stack) => {
   stack.useAws();
   const { environment, prefix } = stack;
-  // One account has one provider of an issuer: where two environments share the account, the second one finds it.
-  const provider = new aws.IamOpenidConnectProvider(stack, 'github', {
-    url: `https://${ISSUER}`,
-    clientIdList: ['sts.amazonaws.com'],
-  });
+  // One account has one provider of an issuer: of environments that share the account the first one makes it.
+  const provider = environment.sharesAccount
+    ? `arn:aws:iam::${environment.account}:oidc-provider/${ISSUER}`
+    : new aws.IamOpenidConnectProvider(stack, 'github', {
+        url: `https://${ISSUER}`,
+        clientIdList: ['sts.amazonaws.com'],
+      }).arn;
   const boundary = new aws.IamPolicy(stack, 'workload-boundary', {
     name: stack.named('workload-boundary'),
     description: 'The most that a role made by a deploy may be given',
@@ -23,7 +25,7 @@ export default defineResources((stack) => {
   });
   const role = new aws.IamRole(stack, 'deploy-role', {
     name: stack.named('deploy'),
-    assumeRolePolicy: JSON.stringify(trustPolicy(environment, provider.arn)),
+    assumeRolePolicy: JSON.stringify(trustPolicy(environment, provider)),
     permissionsBoundary: deploy.arn,
     maxSessionDuration: 3_600,
   });

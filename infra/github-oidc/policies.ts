@@ -80,20 +80,46 @@ export const workloadBoundary = ({ account, region }: Environment, prefix: strin
     },
   );
 
-/** Services of AWS in which a deploy makes and changes things. */
-const SERVICES = [
+/** Services of AWS whose things have names of ours in their ARN: a deploy has those of its own environment only. */
+const NAMED: Readonly<Record<string, (prefix: string) => readonly string[]>> = {
+  secretsmanager: (prefix) => [`secret:${prefix}/*`],
+  rds: (prefix) => ['db', 'subgrp', 'snapshot', 'pg', 'og'].map((kind) => `${kind}:${prefix}-*`),
+  ecr: (prefix) => [`repository/${prefix}/*`],
+  ecs: (prefix) => [
+    `cluster/${prefix}`,
+    `service/${prefix}/*`,
+    `task/${prefix}/*`,
+    `task-definition/${prefix}-*`,
+  ],
+  logs: (prefix) => [`log-group:/${prefix}/*`],
+};
+
+/** Services whose things have numbers for names; those of another environment are told by their tag. */
+const NUMBERED = [
   'application-autoscaling',
+  'cloudwatch',
   'ec2',
-  'ecr',
-  'ecs',
   'elasticfilesystem',
   'elasticloadbalancing',
   'kms',
-  'logs',
-  'rds',
   'route53',
-  'secretsmanager',
   'servicediscovery',
+];
+
+/** What can't be asked of one thing: lists, logins, definitions that are only written. */
+const UNBOUND = [
+  'ecr:GetAuthorizationToken',
+  'ecs:CreateCluster',
+  'ecs:DeregisterTaskDefinition',
+  'ecs:Describe*',
+  'ecs:List*',
+  'ecs:RegisterTaskDefinition',
+  'logs:Describe*',
+  'logs:List*',
+  'rds:Describe*',
+  'rds:List*',
+  'secretsmanager:GetRandomPassword',
+  'secretsmanager:ListSecrets',
 ];
 
 /** Beginnings of the actions that change something. */
@@ -115,16 +141,36 @@ const CHANGES = [
  * What a deploy may do; also the bound of its role. It makes roles only within the workloads' bound, and changes neither that
  * bound nor its own policy nor who may assume it.
  */
-export const deployPolicy = ({ account, region }: Environment, prefix: string): Policy => {
+export const deployPolicy = ({ account, region, name }: Environment, prefix: string): Policy => {
   const own = (kind: string) => `arn:aws:iam::${account}:${kind}/${prefix}-*`;
   const boundary = `arn:aws:iam::${account}:policy/${prefix}-workload-boundary`;
   return policy(
+    ...Object.entries(NAMED).map(([service, names]) => ({
+      Effect: 'Allow',
+      Action: `${service}:*`,
+      Resource: names(prefix).map((name) => `arn:aws:${service}:${region}:${account}:${name}`),
+    })),
     {
       Sid: 'InItsRegion',
       Effect: 'Allow',
-      Action: SERVICES.map((service) => `${service}:*`),
+      Action: [
+        ...UNBOUND,
+        ...NUMBERED.filter((service) => service !== 'route53').map((service) => `${service}:*`),
+      ],
       Resource: '*',
-      Condition: { StringEquals: { 'aws:RequestedRegion': [region, 'us-east-1'] } },
+      Condition: { StringEquals: { 'aws:RequestedRegion': region } },
+    },
+    // It has no regions; the names within the network are made there.
+    { Sid: 'Names', Effect: 'Allow', Action: 'route53:*', Resource: '*' },
+    {
+      Sid: 'NotAnotherEnvironments',
+      Effect: 'Deny',
+      Action: [...NUMBERED, ...Object.keys(NAMED)].map((service) => `${service}:*`),
+      Resource: '*',
+      Condition: {
+        StringNotEquals: { 'aws:ResourceTag/environment': name },
+        Null: { 'aws:ResourceTag/environment': 'false' },
+      },
     },
     {
       Sid: 'ItsBuckets',

@@ -3,7 +3,14 @@
  * ephemeral values: they are in no plan and in no state.
  */
 import { createHash } from 'node:crypto';
-import { type UnitStack, type Variable, aws, resourceName, secretName } from '@stack/terraform/cdktf';
+import {
+  type UnitStack,
+  type Variable,
+  addressOf,
+  aws,
+  resourceName,
+  secretName,
+} from '@stack/terraform/cdktf';
 import type { Reference, Value } from '@stack/model';
 import { secrets } from './module';
 
@@ -94,6 +101,7 @@ function makeSecret(
     secretStringWoVersion: version,
   });
   content.overrideLogicalId(resourceName(id));
+  stack.beforeStart.push(addressOf(content));
   return secret;
 }
 

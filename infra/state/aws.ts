@@ -12,7 +12,7 @@ export default defineResources((stack) => {
   const { account, region } = stack.environment;
   const bucket = new aws.S3Bucket(stack, 'states', { bucket: stack.named(`state-${account}`) });
   bucket.addOverride('lifecycle.prevent_destroy', true);
-  new aws.S3BucketPublicAccessBlock(stack, 'private', {
+  const open = new aws.S3BucketPublicAccessBlock(stack, 'private', {
     bucket: bucket.id,
     blockPublicAcls: true,
     blockPublicPolicy: true,
@@ -52,6 +52,7 @@ export default defineResources((stack) => {
         Condition: { Bool: { 'aws:SecureTransport': 'false' } },
       },
     }),
+    dependsOn: [open],
   });
   const table = new aws.DynamodbTable(stack, 'locks', {
     name: stack.named('locks'),
@@ -59,6 +60,7 @@ export default defineResources((stack) => {
     hashKey: 'LockID',
     attribute: [{ name: 'LockID', type: 'S' }],
     pointInTimeRecovery: { enabled: true },
+    deletionProtectionEnabled: true,
   });
   return { bucket: bucket.bucket, table: table.name, region };
 });

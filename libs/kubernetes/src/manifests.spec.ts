@@ -108,6 +108,11 @@ describe('the workspace’s services', () => {
     for (const file of files) expect(check(file)).not.toThrow();
   });
 
+  it('are refused with a name that a shell would read otherwise', () => {
+    const namespace = 'a;touch pwned';
+    expect(() => writeManifests(folder, units, { ...options, namespace })).toThrow(/can't be a namespace/);
+  });
+
   it('come with a script that a shell understands', () => {
     const script = path.join(folder, 'prepare.sh');
     execFileSync('sh', ['-n', script]);

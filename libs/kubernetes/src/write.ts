@@ -1,7 +1,7 @@
 /** Writes the manifests to a folder: a file a service, and a script that makes what they refer to. */
 import { chmodSync, rmSync } from 'node:fs';
 import * as path from 'node:path';
-import type { Unit } from '@stack/model';
+import { StackError, type Unit } from '@stack/model';
 import { writeIfChanged } from '@stack/runtime';
 import { stringify } from 'yaml';
 import { type ClusterOptions, manifestsOf, reasonForAbsence } from './manifests';
@@ -12,7 +12,25 @@ export interface Written {
   readonly absent: Readonly<Record<string, string>>;
 }
 
+/** What each option may be: they become names in a cluster, and parts of a script. */
+const ALLOWED: Readonly<Record<keyof ClusterOptions, RegExp>> = {
+  namespace: /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
+  domain: /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/,
+  registry: /^[a-z0-9][a-z0-9._:/-]*$/,
+  tag: /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/,
+};
+
+/** @throws StackError when an option isn't what a cluster takes */
 export function writeManifests(folder: string, units: readonly Unit[], options: ClusterOptions): Written {
+  for (const [name, allowed] of Object.entries(ALLOWED)) {
+    const value = options[name as keyof ClusterOptions];
+    if (!allowed.test(value))
+      throw new StackError(
+        'BAD_ARGUMENT',
+        `${value} can't be a ${name} in a cluster`,
+        `choose another: ${name.toUpperCase()}=…`,
+      );
+  }
   rmSync(folder, { recursive: true, force: true });
   const all = manifestsOf(units, options);
   for (const [name, manifests] of Object.entries(all))

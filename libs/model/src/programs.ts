@@ -12,21 +12,41 @@ export function nodeProgram(context: PlanContext, options: Partial<ProcessPlan> 
   };
 }
 
-/** Asks an HTTP probe from inside an image that has Node; fails when the answer isn't 2xx. */
+/** Asks an HTTP probe from inside an image that has Node; fails when the answer isn't 2xx, or lacks what the probe looks for. */
 export const nodeHealth = (probe: Probe, port: number): string[] | undefined =>
-  asked(probe, port, ([url, body]) => [
-    'node',
-    '-e',
-    `fetch(${JSON.stringify(url)}${body ? `, {method: 'POST', headers: {'content-type': 'application/json'}, body: ${JSON.stringify(body)}}` : ''}).then(r => process.exit(r.ok ? 0 : 1), () => process.exit(1))`,
-  ]);
+  asked(probe, port, ({ url, body, contains }) => {
+    const options = body && { method: 'POST', headers: { 'content-type': 'application/json' }, body };
+    const right = `r.ok && (await r.text()).includes(${JSON.stringify(contains)})`;
+    const ask = `fetch(${[url, ...(options ? [options] : [])].map((part) => JSON.stringify(part)).join(', ')})`;
+    return ['node', '-e', `${ask}.then(async r => process.exit(${right} ? 0 : 1), () => process.exit(1))`];
+  });
 
 /** The same from inside an image that has Python. */
 export const pythonHealth = (probe: Probe, port: number): string[] | undefined =>
-  asked(probe, port, ([url, body]) => [
-    'python',
-    '-c',
-    `import urllib.request as r; r.urlopen(r.Request(${JSON.stringify(url)}${body ? `, ${JSON.stringify(body)}.encode(), {"content-type": "application/json"}` : ''}), timeout=4)`,
-  ]);
+  asked(probe, port, ({ url, body, contains }) => {
+    const request = body
+      ? `${JSON.stringify(url)}, ${JSON.stringify(body)}.encode(), {"content-type": "application/json"}`
+      : JSON.stringify(url);
+    const answer = `r.urlopen(r.Request(${request}), timeout=4).read().decode()`;
+    return [
+      'python',
+      '-c',
+      `import sys, urllib.request as r; sys.exit(${JSON.stringify(contains)} not in ${answer})`,
+    ];
+  });
 
-const asked = (probe: Probe, port: number, command: (request: [url: string, body?: string]) => string[]) =>
-  probe.type === 'http' ? command([`http://127.0.0.1:${port}${probe.path}`, probe.body]) : undefined;
+interface Question {
+  readonly url: string;
+  readonly body?: string;
+  /** What the answer has; empty: anything. */
+  readonly contains: string;
+}
+
+const asked = (probe: Probe, port: number, command: (question: Question) => string[]) =>
+  probe.type === 'http'
+    ? command({
+        url: `http://127.0.0.1:${port}${probe.path}`,
+        body: probe.body,
+        contains: probe.contains ?? '',
+      })
+    : undefined;

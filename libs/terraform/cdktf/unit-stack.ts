@@ -5,7 +5,7 @@
  * that lies isn't known here but when Terraform is run (`backend.tf.json`), so that the same files go to any backend.
  */
 import type { App } from 'cdktf';
-import { TerraformOutput, TerraformStack, Token } from 'cdktf';
+import { TerraformOutput, type TerraformResource, TerraformStack, Token } from 'cdktf';
 import {
   type Module,
   type Reference,
@@ -46,6 +46,8 @@ export class UnitStack extends TerraformStack {
   readonly environment: Environment;
   /** Every unit of the workspace; for modules that have a resource for each. */
   readonly units: readonly Unit[];
+  /** Addresses of what a service's first task needs to be there. */
+  readonly beforeStart: string[] = [];
   /** Units whose state this one reads. */
   readonly imports = new Set<string>();
   /** ARNs of the policies that references to other units' outputs stand for. */
@@ -205,6 +207,10 @@ export class UnitStack extends TerraformStack {
     }
   }
 }
+
+/** A resource's address, as `depends_on` has it. */
+export const addressOf = (resource: TerraformResource): string =>
+  `${resource.terraformResourceType}.${resource.friendlyUniqueId}`;
 
 /** A key as a name in Terraform's language. */
 export const resourceName = (key: string): string => key.replaceAll(/[^A-Za-z0-9_-]/g, '_');

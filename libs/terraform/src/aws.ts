@@ -1,9 +1,27 @@
 /** What a deploy asks AWS beside Terraform: why a service doesn't come up, and a secret's value that is written by hand. */
 import { StackError } from '@stack/model';
+import { explain } from './diagnostics';
 import type { Environment } from './environments';
 
 /** Events and stopped tasks that are shown. */
 const SHOWN = 5;
+
+/**
+ * Runs calls of AWS's SDK; what Terraform's messages are told as is told the same here.
+ * @throws StackError when there are no credentials, or they have expired
+ */
+export async function asking<T>(what: string, calls: () => Promise<T>): Promise<T> {
+  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
+  try {
+    return await calls();
+  } catch (error) {
+    if (error instanceof StackError) throw error;
+    const { name, message } = error as Error;
+    const said =
+      name === 'CredentialsProviderError' ? 'No valid credential sources found' : `${name}: ${message}`;
+    throw explain(`asking AWS`, [said], what);
+  }
+}
 
 const prefixOf = ({ project, name }: Environment): string => `${project}-${name}`;
 
@@ -48,6 +66,10 @@ export async function writeSecret(
   key: string,
   value: string,
 ): Promise<void> {
+  await asking(unit, () => putSecret(environment, unit, key, value));
+}
+
+async function putSecret(environment: Environment, unit: string, key: string, value: string): Promise<void> {
   const { PutSecretValueCommand, SecretsManagerClient } = await import('@aws-sdk/client-secrets-manager');
   const client = new SecretsManagerClient({ region: environment.region });
   const SecretId = `${prefixOf(environment)}/${unit}/${key}`;

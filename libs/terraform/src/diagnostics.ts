@@ -77,7 +77,8 @@ const KNOWN: readonly Known[] = [
     remedy: () => 'repeat the command: it plans again',
   },
   {
-    pattern: /Unable to find remote state|No stored state was found/i,
+    pattern:
+      /Unable to find remote state|No stored state was found|(?=[\s\S]*terraform_remote_state)Unsupported attribute|has no attribute named|does not have an attribute named/i,
     code: 'NOT_YET_THERE',
     message: (unit) => `${unit} reads the outputs of a unit that isn't deployed`,
     remedy: () => 'deploy everything below it first: make deploy-prod',
@@ -103,7 +104,7 @@ export function explain(command: string, messages: readonly string[], unit: stri
   }
   return new StackError(
     'TERRAFORM_FAILED',
-    `${unit}: terraform ${command} failed`,
+    `${unit}: ${command === 'asking AWS' ? command : `terraform ${command}`} failed`,
     undefined,
     lines.slice(0, 20),
   );

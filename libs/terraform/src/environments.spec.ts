@@ -41,6 +41,11 @@ describe('infra/environments.yml', () => {
       /prod\.services\.web\.tasks: min is more than max/,
     ],
     ['  lake: { oldVersionsDays: 0 }', /prod\.lake\.oldVersionsDays/],
+    ['  lake: { infrequentAfterDays: 5 }', /S3 moves nothing before 30 days/],
+    ['  network: { cidr: 10.999.0.0/16 }', /prod\.network\.cidr/],
+    ['  network: { natGateways: 4 }', /at most one for each zone/],
+    ['  database: { storage: 500 }', /maxStorage must be more than storage/],
+    ["  public: { domain: '', certificate: 'arn:aws:acm:x', services: [web] }", /a domain is written like/],
     ['Prod-EU: {}', /Prod-EU/],
     ['  - [', /infra\/environments\.yml: /],
   ])('says what is wrong with %s', (settings, message) => {

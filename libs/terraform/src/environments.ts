@@ -10,6 +10,9 @@ export const ENVIRONMENTS_FILE = 'infra/environments.yml';
 /** Account number of the file as it comes, and of emulators: nobody's. */
 export const NO_ACCOUNT = '123456789012';
 
+/** Repository of the file as it comes. */
+export const NO_REPOSITORY = 'your-account/your-repository';
+
 /** Memory in MiB that Fargate gives with so many CPU units (1024 are one processor), smallest and largest, and the step. */
 const FARGATE: Readonly<Record<number, readonly [min: number, max: number, step: number]>> = {
   256: [512, 2_048, 512],
@@ -51,10 +54,17 @@ function fargateProblem(cpu?: number, memory?: number): string | undefined {
   return `memory: with cpu ${cpu} Fargate has ${min} to ${max} MiB in steps of ${step}, not ${memory}`;
 }
 
+const ACCOUNT = "an account has 12 digits, in quotes: '123456789012'";
+
 const environment = z.strictObject({
   /** The account's number: Terraform refuses to work on another one. */
-  account: z.string().regex(/^\d{12}$/, "an account has 12 digits, in quotes: '123456789012'"),
-  region: z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'a region is written like eu-central-1'),
+  account: z.string(ACCOUNT).regex(/^\d{12}$/, ACCOUNT),
+  region: z
+    .string()
+    .regex(
+      /^(af|ap|ca|eu|il|me|mx|sa|us)-(north|south|east|west|central|northeast|northwest|southeast|southwest)-\d$/,
+      'a region is written like eu-central-1',
+    ),
   /** What in the repository may deploy: a GitHub environment (with its own protection rules), or a branch. */
   deployFrom: z.union(
     [z.strictObject({ environment: z.string().min(1) }), z.strictObject({ branch: z.string().min(1) })],
@@ -66,22 +76,30 @@ const environment = z.strictObject({
     .strictObject({
       cidr: z
         .string()
-        .regex(/^10\.\d{1,3}\.0\.0\/16$/, 'expected a network like 10.20.0.0/16')
+        .regex(/^10\.(25[0-5]|2[0-4]\d|1?\d?\d)\.0\.0\/16$/, 'expected a network like 10.20.0.0/16')
         .default('10.20.0.0/16'),
       zones: z.number().int().min(2, 'a load balancer needs two zones').max(4).default(2),
       natGateways: z.number().int().min(1).max(4).default(1),
     })
+    .refine(({ zones, natGateways }) => natGateways <= zones, 'natGateways: at most one for each zone')
     .prefault({}),
-  /** Domain and certificate of the load balancer; without them it is reachable from inside the network only. */
+  /**
+   * Domain and certificate of the load balancer; without them it is reachable from inside the network only. `services` are those
+   * that the world may reach: each must ask for a token or a login itself, as Dagster and Evidence don't.
+   */
   public: z
-    .strictObject({ domain: z.string(), certificate: z.string().startsWith('arn:aws:acm:') })
+    .strictObject({
+      domain: z.string().regex(/^([a-z0-9-]+\.)+[a-z]{2,}$/, 'a domain is written like data.example.com'),
+      certificate: z.string().startsWith('arn:aws:acm:'),
+      services: z.array(z.string()).min(1, 'name the services that the world may reach'),
+    })
     .optional(),
   lake: z
     .strictObject({
       /** Days after which a replaced or deleted object's old version goes. */
       oldVersionsDays: days.default(30),
       /** Days after which raw files move to a cheaper class. */
-      infrequentAfterDays: days.default(90),
+      infrequentAfterDays: days.min(30, 'S3 moves nothing before 30 days').default(90),
     })
     .prefault({}),
   secrets: z
@@ -91,7 +109,9 @@ const environment = z.strictObject({
         .strictObject({ lambda: z.string().startsWith('arn:aws:lambda:'), days: days.default(90) })
         .optional(),
       /** Days in which a deleted secret can be had back. */
-      recoveryDays: z.number().int().min(7).max(30).default(7),
+      recoveryDays: z
+        .union([z.literal(0), z.number().int().min(7).max(30)], { error: '0 (gone at once), or 7 to 30' })
+        .default(7),
     })
     .prefault({}),
   database: z
@@ -104,6 +124,7 @@ const environment = z.strictObject({
       backupDays: z.number().int().min(1).max(35).default(7),
       deletionProtection: z.boolean().default(false),
     })
+    .refine(({ storage, maxStorage }) => storage < maxStorage, 'maxStorage must be more than storage')
     .prefault({}),
   snowflake: z
     .strictObject({
@@ -114,7 +135,10 @@ const environment = z.strictObject({
       /** Credits a month at which the warehouses are stopped. */
       monthlyCredits: z.number().int().min(1).default(10),
       /** Public key of the pipeline's user, the body of its PEM file. */
-      publicKey: z.string().optional(),
+      publicKey: z
+        .string()
+        .regex(/^[A-Za-z0-9+/=]+$/, 'the body of the PEM file in one line, without its first and last line')
+        .optional(),
     })
     .optional(),
   services: z.record(z.string(), service).default({}),
@@ -139,6 +163,8 @@ export interface Environment extends EnvironmentSettings {
   readonly name: string;
   readonly project: string;
   readonly repository: string;
+  /** An environment before it in the file is in the same account. */
+  readonly sharesAccount: boolean;
 }
 
 /**
@@ -158,6 +184,7 @@ export function parseEnvironments(text: string, from = ENVIRONMENTS_FILE): Recor
     throw new StackError('ENVIRONMENTS_INVALID', `${from}: ${lines[0]}`, `edit ${from}`, lines.slice(1));
   }
   const { project, repository, ...environments } = parsed.data;
+  const accounts = new Set<string>();
   return Object.fromEntries(
     Object.entries(environments).map(([name, settings]) => {
       if (!/^[a-z][a-z0-9]{0,11}$/.test(name))
@@ -166,7 +193,10 @@ export function parseEnvironments(text: string, from = ENVIRONMENTS_FILE): Recor
           `${from}: ${name} is no name for an environment`,
           'use lower-case letters and digits, at most 12',
         );
-      return [name, { ...(settings as EnvironmentSettings), name, project, repository }];
+      const { account } = settings as EnvironmentSettings;
+      const sharesAccount = accounts.has(account);
+      accounts.add(account);
+      return [name, { ...(settings as EnvironmentSettings), name, project, repository, sharesAccount }];
     }),
   );
 }

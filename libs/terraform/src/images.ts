@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { StackError } from '@stack/model';
+import { asking } from './aws';
 import type { Environment } from './environments';
 import type { Work } from './operations';
 
@@ -31,8 +32,12 @@ export function imageTag(workspace: string): string {
  * Pushes the unit's image, unless the registry has it under this tag (tags never change).
  * @throws StackError when it isn't built, or Docker isn't running
  */
-export async function pushImage({ environment, unit, image, imageTag: tag, say }: Work): Promise<void> {
-  if (!image) return;
+export async function pushImage(work: Work): Promise<void> {
+  const { image } = work;
+  if (image) await asking(work.unit, () => pushIfMissing(work, image));
+}
+
+async function pushIfMissing({ environment, unit, imageTag: tag, say }: Work, image: string): Promise<void> {
   const { ECRClient, DescribeImagesCommand, GetAuthorizationTokenCommand } =
     await import('@aws-sdk/client-ecr');
   const ecr = new ECRClient({ region: environment.region });
@@ -79,7 +84,7 @@ export async function push(
       throw new StackError(
         'NO_IMAGE',
         `the image ${image} isn't built`,
-        'docker images of ours are built with: make images',
+        'images of ours come with the Docker runtime (docs/roadmap.md)',
       );
     if (code === 'ENOENT' || code === 'ECONNREFUSED' || code === 'EACCES')
       throw new StackError(

@@ -7,7 +7,7 @@ import { troubleOf } from './aws';
 import { bucketsIn, emptyBucket, refuseFullBuckets } from './buckets';
 import type { Synthesised } from '../cdktf/synth';
 import { type Backend, backendConfiguration, pluginCache, readBackend, unitDir } from './cloud';
-import { type Environment, NO_ACCOUNT } from './environments';
+import { type Environment, NO_ACCOUNT, NO_REPOSITORY } from './environments';
 import { type Change, type Plan, Terraform } from './terraform';
 
 export interface Work {
@@ -42,8 +42,15 @@ export function prepare(
 }
 
 /** @throws StackError while the file has the account number that it came with */
-export function refuseNobodysAccount({ name, account }: Environment): void {
-  if (account !== NO_ACCOUNT || process.env.AWS_ENDPOINT_URL) return;
+export function refuseNobodysAccount({ name, account, repository }: Environment): void {
+  if (process.env.AWS_ENDPOINT_URL) return;
+  if (repository === NO_REPOSITORY)
+    throw new StackError(
+      'NO_REPOSITORY',
+      `infra/environments.yml: repository: ${NO_REPOSITORY} isn't yours: whoever has that name could deploy`,
+      'write the name of your own there, as owner/name',
+    );
+  if (account !== NO_ACCOUNT) return;
   throw new StackError(
     'NO_ACCOUNT',
     `infra/environments.yml: ${name}.account: ${NO_ACCOUNT} is nobody's account`,

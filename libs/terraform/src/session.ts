@@ -6,7 +6,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { StackError, type Unit } from '@stack/model';
 import { Loader } from '@stack/runtime';
-import { type Environment, environmentNamed, readEnvironments } from './environments';
+import { ENVIRONMENTS_FILE, type Environment, environmentNamed, readEnvironments } from './environments';
 import { imageTag, isOwnImage } from './images';
 import type { Work } from './operations';
 
@@ -42,7 +42,18 @@ export class CloudSession {
 
   /** @throws StackError naming those that there are */
   environment(name: string): Environment {
-    return environmentNamed(this.environments(), name);
+    const environment = environmentNamed(this.environments(), name);
+    const services = this.units.flatMap((unit) => (unit.kind === 'service' ? [unit.name] : []));
+    const unknown = [...Object.keys(environment.services), ...(environment.public?.services ?? [])].find(
+      (service) => !services.includes(service),
+    );
+    if (unknown)
+      throw new StackError(
+        'ENVIRONMENTS_INVALID',
+        `${ENVIRONMENTS_FILE}: ${name}: there is no service ${unknown}`,
+        `choose from ${services.join(', ')}`,
+      );
+    return environment;
   }
 
   synthesise(unit: string, environment: Environment) {

@@ -21,13 +21,32 @@ import {
   rememberPlan,
   unlockState,
 } from './operations';
-import { Terraform } from './terraform';
+import { Terraform, driftIn } from './terraform';
 
 const hasTerraform = spawnSync('terraform', ['version']).status === 0;
 const described = hasTerraform ? describe : describe.skip;
 if (!hasTerraform) console.warn('terraform is missing: its specs are skipped');
 
 jest.setTimeout(120_000);
+
+describe('drift', () => {
+  const configuration = {
+    root_module: { resources: [{ address: 'aws_s3_bucket.lake', expressions: { bucket: {}, tags: {} } }] },
+  };
+  const drift = (before: object | null, after: object | null, actions = ['update']) =>
+    driftIn({
+      configuration,
+      resource_drift: [{ address: 'aws_s3_bucket.lake', change: { actions, before, after } as never }],
+    });
+
+  it('is what differs from the definition, not what the provider adds', () => {
+    const bucket = { bucket: 'lake', tags: { a: '1' } };
+    expect(drift({ ...bucket, versioning: [] }, { ...bucket, versioning: [{ enabled: true }] })).toEqual([]);
+    const changed = [{ address: 'aws_s3_bucket.lake', action: 'update' }];
+    expect(drift(bucket, { ...bucket, tags: { a: 'by hand' } })).toEqual(changed);
+    expect(drift(bucket, null, ['delete'])).toEqual([{ ...changed[0], action: 'delete' }]);
+  });
+});
 
 const yes = () => undefined;
 

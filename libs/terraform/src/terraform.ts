@@ -46,17 +46,28 @@ interface Values {
   };
 }
 
-interface PlanJson {
+interface ResourceChange {
+  readonly address: string;
+  readonly change: {
+    readonly actions: readonly string[];
+    readonly before?: Readonly<Record<string, unknown>> | null;
+    readonly after?: Readonly<Record<string, unknown>> | null;
+  };
+}
+
+export interface PlanJson {
+  readonly configuration?: {
+    readonly root_module?: {
+      readonly resources?: readonly {
+        readonly address: string;
+        readonly expressions?: Readonly<Record<string, unknown>>;
+      }[];
+    };
+  };
   readonly prior_state?: Values;
   readonly planned_values?: Values['values'];
-  readonly resource_changes?: readonly {
-    readonly address: string;
-    readonly change: { readonly actions: readonly string[] };
-  }[];
-  readonly resource_drift?: readonly {
-    readonly address: string;
-    readonly change: { readonly actions: readonly string[] };
-  }[];
+  readonly resource_changes?: readonly ResourceChange[];
+  readonly resource_drift?: readonly ResourceChange[];
   readonly output_changes?: Readonly<Record<string, { readonly actions: readonly string[] }>>;
 }
 
@@ -144,7 +155,7 @@ export class Terraform {
       json: 'lines',
     });
     const json = JSON.parse(await this.run(['show', '-json', 'plan'])) as PlanJson;
-    return changesOf(json.resource_drift);
+    return driftIn(json);
   }
 
   /** The state as Terraform keeps it; undefined when there is none. */
@@ -254,6 +265,25 @@ function collectDiagnostics(text: string, messages: string[]): void {
   };
   for (const { severity, summary, detail } of diagnostics)
     if (severity === 'error') messages.push([summary, detail].filter(Boolean).join('\n'));
+}
+
+/**
+ * What was changed by hand. What the provider itself adds to a resource (defaults, what another resource of ours wrote into it) isn't:
+ * only what the definition says counts.
+ */
+export function driftIn({ configuration, resource_drift = [] }: PlanJson): Change[] {
+  const defined = new Map(
+    configuration?.root_module?.resources?.map(({ address, expressions = {} }) => [
+      address,
+      Object.keys(expressions),
+    ]),
+  );
+  const differs = ({ address, change: { actions, before, after } }: ResourceChange) =>
+    actions.includes('delete') ||
+    (defined.get(address.replace(/\[.*\]$/, '')) ?? []).some(
+      (key) => JSON.stringify(before?.[key]) !== JSON.stringify(after?.[key]),
+    );
+  return changesOf(resource_drift.filter(differs));
 }
 
 function changesOf(list: PlanJson['resource_changes'] = []): Change[] {

@@ -35,6 +35,7 @@ const failed = (what: string) =>
 
 /** Plans every unit, asks once, and applies them in the graph's order. */
 export async function deploy({ environment, yes }: CloudCommand): Promise<void> {
+  await ready(environment);
   if (!(await nx(environment, ['run-many', '-t', 'plan']))) throw failed(`${environment} can't be planned`);
   const question = `\nApply this to ${environment}? [y/N] `;
   const alone = { what: 'a deploy changes what is in AWS', remedy: 'in CI: make deploy-prod YES=1' };
@@ -49,11 +50,13 @@ export async function deploy({ environment, yes }: CloudCommand): Promise<void> 
 
 /** Shows what a deploy would change. */
 export async function plan({ environment }: CloudCommand): Promise<void> {
+  await ready(environment);
   if (!(await nx(environment, ['run-many', '-t', 'plan']))) throw failed(`${environment} can't be planned`);
 }
 
 /** Destroys everything, the highest layer first; buckets with data only with `force`. */
 export async function destroy({ environment, yes, force }: CloudCommand): Promise<void> {
+  await ready(environment);
   const what = force ? ', with the data in its buckets' : '';
   const alone = {
     what: `this destroys ${environment}`,
@@ -86,15 +89,16 @@ async function refuseWhileDataIsThere(environment: string, force = false): Promi
 
 /** Says what was changed by hand. */
 export async function drift({ environment }: CloudCommand): Promise<void> {
+  await ready(environment);
   if (!(await nx(environment, ['run-many', '-t', 'drift'])))
-    throw failed(`${environment} isn't as it was deployed`);
+    throw failed(`${environment} isn't as it was deployed, or couldn't be looked at`);
   console.log(`✔ ${environment} is as it was deployed`);
 }
 
 /** Takes the states of every unit to the bucket of `infra/state`, or back to this machine. */
 export async function moveStates(where: 'remote' | 'local', { environment }: CloudCommand): Promise<void> {
   const { moveAllStates } = await import('@stack/terraform');
-  const session = await open();
+  const session = await ready(environment);
   await moveAllStates(session, session.environment(environment), where, (line) => console.log(line));
   console.log(
     where === 'remote'
@@ -106,7 +110,7 @@ export async function moveStates(where: 'remote' | 'local', { environment }: Clo
 /** Releases a lock that an interrupted Terraform left. */
 export async function unlock(unit: string, id: string, { environment }: CloudCommand): Promise<void> {
   const { unlockState } = await import('@stack/terraform');
-  const session = await open();
+  const session = await ready(environment);
   await unlockState(
     session.work(unit, session.environment(environment), () => undefined),
     id,
@@ -123,10 +127,24 @@ export async function secret(
 ): Promise<void> {
   const { writeSecret } = await import('@stack/terraform');
   const session = await open();
+  knownSecret(session, unit, key);
   if (!existsSync(file))
     throw new StackError('NO_FILE', `there is no file ${file}`, 'make cloud-secret UNIT=… KEY=… FILE=<file>');
   await writeSecret(session.environment(environment), unit, key, readFileSync(file, 'utf8'));
   console.log(`✔ ${unit}/${key} is written; what reads it gets it at its next start`);
+}
+
+/** @throws StackError naming the secrets that are given by hand */
+function knownSecret({ units }: Awaited<ReturnType<typeof open>>, unit: string, key: string): void {
+  const known = units.flatMap((one) =>
+    one.kind === 'module' ? (one.aws?.secrets ?? []).map((secret) => `UNIT=${one.name} KEY=${secret}`) : [],
+  );
+  if (known.includes(`UNIT=${unit} KEY=${key}`)) return;
+  throw new StackError(
+    'UNKNOWN_SECRET',
+    `${unit}/${key} is no secret that is given by hand`,
+    `there is: ${known.join(', ')}`,
+  );
 }
 
 /** What the environment costs a month, by module and service, and what a plan changes of it. */
@@ -134,6 +152,18 @@ export async function cost({ environment }: CloudCommand): Promise<void> {
   const { costTable } = await import('@stack/terraform');
   const session = await open();
   console.log(costTable(session, session.environment(environment)));
+}
+
+/**
+ * What everybody would fail for, found before anything is begun.
+ * @throws StackError when there is no such environment, it is nobody's, or there is no Terraform
+ */
+async function ready(environment: string) {
+  const { Terraform, refuseNobodysAccount } = await import('@stack/terraform');
+  const session = await open();
+  refuseNobodysAccount(session.environment(environment));
+  await Terraform.version();
+  return session;
 }
 
 async function open() {
