@@ -51,6 +51,8 @@ export async function startDuckdbHttp(store: ObjectStore, env: NodeJS.ProcessEnv
       return body.rows;
     },
     stop: async () => {
+      // Of a client that is gone nothing more comes; under load its connection may still count as at work.
+      server.server.closeAllConnections();
       await server.close();
       await stop();
       await rm(dir, { recursive: true, force: true });

@@ -116,7 +116,8 @@ export class ObjectStore {
 
   async stop(): Promise<void> {
     const { process } = this;
-    if (process && process.exitCode === null) {
+    // Who was ended by a signal has no exit code, and doesn't end a second time.
+    if (process && process.exitCode === null && process.signalCode === null) {
       const gone = new Promise((done) => process.once('exit', done));
       process.kill('SIGKILL');
       await gone;
