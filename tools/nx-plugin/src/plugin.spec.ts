@@ -91,14 +91,11 @@ describe('affected', () => {
       .sort();
 
   it('is the unit, what depends on it, and the collectors', () => {
-    expect(affectedBy('docker/redis/service.ts')).toEqual(['ecr', 'redis', 'traefik']);
-    expect(affectedBy('docker/postgres/service.ts')).toEqual([
-      'ecr',
-      'ingestion',
-      'orchestration',
-      'postgres',
-      'traefik',
-    ]);
+    const collectors = ['ecr', 'kubernetes', 'tests', 'traefik'];
+    expect(affectedBy('docker/redis/service.ts')).toEqual([...collectors, 'redis'].sort());
+    expect(affectedBy('docker/postgres/service.ts')).toEqual(
+      [...collectors, 'postgres', 'ingestion', 'orchestration'].sort(),
+    );
   });
 
   it('is, for Terraform’s files, the module and what imports it', () => {
