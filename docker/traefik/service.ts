@@ -1,4 +1,5 @@
 import * as path from 'node:path';
+import { ecs } from '@stack/ecs';
 import {
   type PlanContext,
   type ProcessPlan,
@@ -18,7 +19,7 @@ export const traefik = defineService({
   ready: httpReady('dashboard', '/ping'),
   native: { plan: planTraefik },
   docker: { image: 'traefik:v3.7' },
-  aws: { none: 'the load balancer of infra/ecs has its part' },
+  aws: { none: 'the load balancer has its part', playedBy: ecs },
   route: { port: 'dashboard', path: '/dashboard/' },
   memory: '128Mi',
   collect: (registry, context) => ({

@@ -52,9 +52,14 @@ describe('snowflake', () => {
   });
 
   it('lets the loader write RAW only', () => {
-    const schemas = of('loader').flatMap((grant) => (grant.on_schema ? [grant.on_schema.schema_name] : []));
-    expect(schemas).toEqual(['${snowflake_schema.schema-raw.fully_qualified_name}']);
+    const schemas = of('loader').flatMap((grant) => [
+      ...(grant.on_schema ? [grant.on_schema.schema_name] : []),
+      ...Object.values(grant.on_schema_object ?? {}).map((where) => where.in_schema),
+    ]);
+    expect(new Set(schemas)).toEqual(new Set(['${snowflake_schema.schema-raw.fully_qualified_name}']));
     expect(of('loader').flatMap((grant) => grant.privileges)).toContain('CREATE TABLE');
+    const future = of('loader').filter((grant) => grant.on_schema_object?.future);
+    expect(future.flatMap((grant) => grant.privileges)).toContain('INSERT');
   });
 
   it('has a user for the pipeline that logs in with a key', () => {

@@ -9,8 +9,6 @@ type Schema = (typeof SCHEMAS)[number];
 /** Kinds of work, each with a warehouse of its own, so that none waits for another and each one's cost is seen. */
 const WORK = ['LOADING', 'TRANSFORMING', 'READING'] as const;
 
-const TABLES = ['TABLES', 'VIEWS'] as const;
-
 /**
  * Database, schemas, warehouses that stop by themselves and by budget, and three roles: the loader writes RAW, the transformer reads
  * RAW and owns the rest, the reader reads MARTS. Terraform logs in as SNOWFLAKE_USER, with the key or password of its environment.
@@ -77,6 +75,8 @@ export default defineResources((stack) => {
   for (const one of [loader, transformer, reader]) grants.database(one, ['USAGE']);
   grants.database(transformer, ['CREATE SCHEMA']);
   grants.schema(loader, schemas.RAW, ['USAGE', 'CREATE TABLE', 'CREATE STAGE', 'CREATE FILE FORMAT']);
+  // The pipeline's tables are the pipeline's own: who loads as LOADER alone may change them too.
+  grants.every(loader, schemas.RAW, 'TABLES', ['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']);
   grants.schema(transformer, schemas.RAW, ['USAGE']);
   grants.everyTable(transformer, schemas.RAW, ['SELECT']);
   for (const own of [schemas.STAGING, schemas.MARTS, schemas.HISTORY])
@@ -147,11 +147,14 @@ class Grants {
 
   /** On every table and view that the schema has, and that it will have. */
   everyTable(role: sf.AccountRole, schema: sf.Schema, privileges: string[]): void {
-    for (const objectTypePlural of TABLES) {
-      const where = { objectTypePlural, inSchema: schema.fullyQualifiedName };
-      this.grant(role, { privileges, onSchemaObject: { all: where } });
-      this.grant(role, { privileges, onSchemaObject: { future: where } });
-    }
+    for (const kind of ['TABLES', 'VIEWS'] as const) this.every(role, schema, kind, privileges);
+  }
+
+  /** On every one of the kind, those that the schema has and those that it will have. */
+  every(role: sf.AccountRole, schema: sf.Schema, kind: 'TABLES' | 'VIEWS', privileges: string[]): void {
+    const where = { objectTypePlural: kind, inSchema: schema.fullyQualifiedName };
+    this.grant(role, { privileges, onSchemaObject: { all: where } });
+    this.grant(role, { privileges, onSchemaObject: { future: where } });
   }
 
   private grant(

@@ -87,7 +87,7 @@ export const serviceSchema = z.strictObject({
   aws: z
     .union(
       [
-        z.strictObject({ none: z.string().min(1) }),
+        z.strictObject({ none: z.string().min(1), playedBy: unit.optional() }),
         z.strictObject({ resources: z.string().min(1), options: z.object({}).loose().optional() }),
       ],
       { error: "expected fargate(…) of @stack/ecs, { resources: './aws' } or { none: 'why' }" },

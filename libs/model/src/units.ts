@@ -89,7 +89,12 @@ export interface Docker {
 
 /** A service in AWS. */
 export type AwsService =
-  | { /** Why nothing of it is deployed there. */ readonly none: string }
+  | {
+      /** Why nothing of it is deployed there. */
+      readonly none: string;
+      /** The module that has its part there, if one has. */
+      readonly playedBy?: Module;
+    }
   | {
       /**
        * Module that makes its resources, as the definition's file would import it: `./aws` where a product of AWS's plays the

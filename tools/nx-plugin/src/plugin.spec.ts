@@ -51,6 +51,15 @@ describe('the project graph', () => {
     );
     expect(edges('postgres')).not.toContain('s3');
   });
+
+  it('has infra below every service', () => {
+    const below = (name: string): string[] =>
+      graph.dependencies[name].flatMap(({ target }) => [target, ...below(target)]);
+    const infra = units.filter(({ layer }) => layer === 'infra').map(({ name }) => name);
+    for (const { name, layer, file } of units)
+      if (layer !== 'infra' && file.endsWith('service.ts'))
+        expect([name, below(name).some((one) => infra.includes(one))]).toEqual([name, true]);
+  });
 });
 
 describe('the task graph of deploy', () => {
