@@ -1,3 +1,4 @@
+import { mkdir, readFile } from 'node:fs/promises';
 import * as path from 'node:path';
 import {
   type PlanContext,
@@ -12,13 +13,19 @@ import {
 } from '@stack/model';
 import { fargate } from '@stack/ecs';
 import { airbyteClient } from '@stack/ingestion';
-import { postgres } from '@stack/postgres';
+import { leases, postgres } from '@stack/postgres';
 import { ensureDatabase } from '@stack/postgres/database';
 import { lakeWriter } from '@stack/s3';
 import { dbtEnvironment, dbtInAws, transformation } from '@stack/transformation';
 
 const database = postgres.url('sql', { database: 'dagster' });
 const marts = postgres.url('sql', { database: 'marts' });
+
+const python = (module: string, ...args: string[]) => ['python3', '-m', `stack_pipeline.${module}`, ...args];
+const IN_CONTAINER = python('in_container');
+const CODE = python('code_server', '--port');
+const WEBSERVER = python('webserver', '-w', '/app/orchestration/workspace.yaml');
+const DAEMON = python('daemon', 'run', '-w', '/app/orchestration/workspace.yaml');
 
 /** What the user may set, in the environment or in `.env`, when deploying. */
 const SETTINGS = ['ALERT_WEBHOOK_URL', 'PIPELINE_CRON', 'FLIGHTS_DIR', 'GITHUB_API'];
@@ -39,6 +46,7 @@ export const orchestration = defineService({
     ...settings,
     STACK_SOCKET: stack.socket,
     STACK_NAME: stack.name,
+    INBOX_DIR: stack.inbox,
     DAGSTER_PG_URL: database,
     MARTS_PG_URL: marts,
     MARTS_READER_PASSWORD: postgres.secret('reader'),
@@ -68,32 +76,40 @@ export const orchestration = defineService({
   native: { plan: planDagster },
   docker: {
     image: 'stack/orchestration:dev',
+    build: {
+      from: 'python',
+      files: { orchestration: 'orchestration', transformation: 'transformation' },
+      packages: { 'site-packages': 'uv.lock' },
+    },
     health: pythonHealth,
     processes: {
-      code: { command: ['python', '-m', 'stack_pipeline.code_server', '--port', '4000'] },
-      webserver: {
-        command: [
-          'python',
-          '-m',
-          'stack_pipeline.webserver',
-          '-h',
-          '0.0.0.0',
-          '-p',
-          '3000',
-          '-w',
-          'workspace.yaml',
-        ],
+      code: {
+        command: [...IN_CONTAINER, '--prepare', ...CODE, '4000', '--host', '0.0.0.0'],
+        ports: ['code'],
       },
-      daemon: { command: ['python', '-m', 'stack_pipeline.daemon', 'run', '-w', 'workspace.yaml'] },
+      webserver: { command: [...IN_CONTAINER, ...WEBSERVER, '-h', '0.0.0.0', '-p', '3000'], ports: ['web'] },
+      daemon: { command: [...IN_CONTAINER, ...DAEMON] },
     },
-    // It alone has what natively several programs share: the loaded files' DuckDB, and so no lease and no Airbyte of ours.
     env: {
+      PYTHONPATH: '/app/site-packages:/app/orchestration',
       DAGSTER_HOME: own.volume('home'),
+      DAGSTER_CODE_HOST: own.host('code'),
       DAGSTER_CODE_PORT: own.port('code'),
-      WAREHOUSE_PATH: text`${own.volume('home')}/warehouse.duckdb`,
-      STACK_SOCKET: '',
-      AIRBYTE_CONNECTION_ID: '',
+      STACK_SOCKET: leases,
+      INBOX_DIR: '/inbox',
     },
+    // A run's DuckDB has a gigabyte of it.
+    memory: '4Gi',
+    // It alone has what elsewhere several programs share: the loaded files' DuckDB, and so no lease and no Airbyte of ours.
+    apart: {
+      env: {
+        DAGSTER_CODE_HOST: '127.0.0.1',
+        WAREHOUSE_PATH: text`${own.volume('home')}/warehouse.duckdb`,
+        STACK_SOCKET: '',
+        AIRBYTE_CONNECTION_ID: '',
+      },
+    },
+    folders: { '/inbox': stack.inbox },
   },
   aws: fargate({ singleton: true, env: dbtInAws }),
   route: { port: 'web' },
@@ -108,16 +124,20 @@ async function planDagster(context: PlanContext): Promise<ProcessPlan[]> {
   const folder = path.join(context.stack.workspace, 'orchestration');
   const home = context.volume('home');
   // So that a file can be dropped into it at once.
-  await makeInbox(context);
+  await mkdir(context.resolve(stack.inbox), { recursive: true });
   for (const url of [database, marts]) await ensureDatabase(context, url);
   const instance = context.write(
     path.join(home, 'dagster.yaml'),
-    await read(path.join(folder, 'dagster.yaml')),
+    await readFile(path.join(folder, 'dagster.yaml'), 'utf8'),
   );
   // Else a form to sign up for news lies over the first page.
   context.write(path.join(home, '.nux', 'nux.yaml'), 'seen: 1\n');
   const workspace = path.join(folder, 'workspace.yaml');
-  const env = { DAGSTER_HOME: home, DAGSTER_CODE_PORT: String(context.port('code')) };
+  const env = {
+    DAGSTER_HOME: home,
+    DAGSTER_CODE_HOST: '127.0.0.1',
+    DAGSTER_CODE_PORT: String(context.port('code')),
+  };
   const common = {
     cwd: folder,
     env,
@@ -144,17 +164,4 @@ async function planDagster(context: PlanContext): Promise<ProcessPlan[]> {
       args: ['-m', 'stack_pipeline.daemon', 'run', '-w', workspace],
     },
   ];
-}
-
-async function makeInbox({ stack: { name, workspace, dir } }: PlanContext): Promise<void> {
-  // A stack that lives elsewhere, as a test's does, has none in this checkout.
-  if (!dir.startsWith(workspace)) return;
-  const { mkdir } = await import('node:fs/promises');
-  const folder = name === 'local' ? ['data', 'inbox'] : ['data', name, 'inbox'];
-  await mkdir(process.env.INBOX_DIR || path.join(workspace, ...folder), { recursive: true });
-}
-
-async function read(file: string): Promise<string> {
-  const { readFile } = await import('node:fs/promises');
-  return readFile(file, 'utf8');
 }

@@ -35,7 +35,7 @@ const env = {
   NX_TUI: 'false',
 };
 const paths = stackPaths(workspace, env);
-const inbox = path.join(workspace, 'data', paths.name, 'inbox');
+const { inbox } = paths;
 
 interface Outcome {
   readonly status: number | null;
@@ -99,7 +99,7 @@ async function query(sql: string): Promise<unknown[][]> {
 afterAll(async () => {
   await make('down');
   rmSync(home, { recursive: true, force: true });
-  rmSync(path.dirname(inbox), { recursive: true, force: true });
+  rmSync(inbox, { recursive: true, force: true });
 });
 
 describe('a deploy', () => {

@@ -19,7 +19,7 @@ export const duckdbHttp = defineService({
   },
   ready: httpReady('http', '/health'),
   native: { plan: async (context) => nodeProgram(context) },
-  docker: { image: 'stack/duckdb-http:dev', health: nodeHealth },
+  docker: { image: 'stack/duckdb-http:dev', build: { from: 'node' }, health: nodeHealth },
   aws: fargate({ ephemeral: ['snapshots'] }),
   route: { port: 'http' },
   memory: '1Gi',

@@ -21,7 +21,12 @@ export const evidence = defineService({
         sources: [`${context.dist}-site/site/index.html`, `${context.dist}-site/sources`],
       }),
   },
-  docker: { image: 'stack/evidence:dev', health: nodeHealth },
+  docker: {
+    image: 'stack/evidence:dev',
+    build: { from: 'node', files: { site: 'dist/apps/evidence-site' } },
+    env: { EVIDENCE_SITE_DIR: '/app/site' },
+    health: nodeHealth,
+  },
   aws: fargate({ ephemeral: ['snapshots'] }),
   route: { port: 'http' },
   memory: '512Mi',

@@ -10,8 +10,7 @@ import {
   stack,
   text,
 } from '@stack/model';
-import { postgres } from '@stack/postgres';
-import { ensureDatabase } from '@stack/postgres/database';
+import { leases, postgres } from '@stack/postgres';
 import { snowflake } from '@stack/snowflake';
 import { DEFAULTS } from './src/ids';
 
@@ -40,13 +39,14 @@ export const ingestion = defineService({
     NODE_OPTIONS: '--max-old-space-size=512',
   },
   ready: httpReady('http', '/health'),
-  native: {
-    plan: async (context) => {
-      await ensureDatabase(context, database);
-      return nodeProgram(context);
-    },
+  native: { plan: async (context) => nodeProgram(context) },
+  docker: {
+    image: 'stack/ingestion:dev',
+    build: { from: 'python', programs: { '.tools/connectors': 'apps/ingestion/connectors' } },
+    health: nodeHealth,
+    env: { STACK_SOCKET: leases },
+    apart: { none: 'writes a warehouse that is a file, beside Dagster' },
   },
-  docker: { image: 'stack/ingestion:dev', health: nodeHealth },
   aws: { none: "it loads this machine's DuckDB; in production Airbyte loads Snowflake, see its README" },
   route: { port: 'http' },
   memory: '1Gi',

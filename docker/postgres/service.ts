@@ -12,9 +12,17 @@ export const postgres = defineService({
   native: { plan: planPostgres },
   docker: {
     image: 'postgres:18.4',
+    command: ['docker-entrypoint.sh', 'postgres', '-c', 'max_connections=200', '-c', 'shared_buffers=64MB'],
     env: { POSTGRES_PASSWORD: own.secret('password') },
-    health: () => ['pg_isready', '-U', 'postgres'],
+    // By TCP: while it initialises, it is there on its socket only.
+    health: (_, port) => ['pg_isready', '-q', '-h', '127.0.0.1', '-p', String(port), '-U', 'postgres'],
+    // Its entrypoint begins as root, makes the folder the server's, and becomes the server's user.
+    capabilities: ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'SETGID', 'SETUID'],
+    writable: true,
   },
   aws: { resources: './aws' },
   memory: '256Mi',
 });
+
+/** Who grants leases where programs have no socket in common: an address of PostgreSQL, whose advisory locks they are. */
+export const leases = postgres.url('sql', { database: 'postgres' });

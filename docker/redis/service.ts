@@ -19,6 +19,7 @@ export const redis = defineService({
       `printf 'requirepass %s\\nmaxmemory 256mb\\nmaxmemory-policy volatile-lru\\n' "$PASSWORD" | valkey-server -`,
     ],
     env: { PASSWORD: own.secret('password') },
+    user: '10001:10001',
     health: () => ['sh', '-c', 'REDISCLI_AUTH="$PASSWORD" valkey-cli ping | grep -q PONG'],
   },
   aws: fargate({ ephemeral: ['data'], singleton: true }),

@@ -1,5 +1,5 @@
 /** A service's task definition and service on Fargate, from its definition. */
-import { type Probe, type Service, type Value, isProbe, ownedBy } from '@stack/model';
+import { type Probe, type Service, type Value, containerEnvironment, isProbe, ownedBy } from '@stack/model';
 import { githubOidc } from '@stack/github-oidc';
 import { secrets } from '@stack/secrets';
 import { ownSecrets, variables } from '@stack/secrets/in-aws';
@@ -32,8 +32,7 @@ const fargate: Resources<FargateOptions> = (stack, options) => {
     ownedBy(service.name, value),
   ]);
   const environment = variables(stack, {
-    ...service.env,
-    ...service.docker?.env,
+    ...containerEnvironment(service, 'apart'),
     ...(Object.fromEntries(differing) as Record<string, Value>),
     ...size?.env,
   });

@@ -1,5 +1,7 @@
-import { defineService, generated, httpReady } from '@stack/model';
+import { defineService, generated, httpReady, own } from '@stack/model';
+import { inContainer } from './container';
 import { planObjectStore } from './native';
+import { ENVIRONMENT } from './weed';
 
 export const objectStore = defineService({
   name: 'object-store',
@@ -23,7 +25,18 @@ export const objectStore = defineService({
   volumes: { data: '/data' },
   ready: httpReady('s3', '/healthz'),
   native: { plan: planObjectStore },
-  docker: { image: 'chrislusf/seaweedfs:4.48' },
+  docker: {
+    image: 'chrislusf/seaweedfs:4.48',
+    command: inContainer(),
+    env: {
+      WRITER_KEY_ID: own.secret('writerKeyId'),
+      WRITER_KEY: own.secret('writerKey'),
+      READER_KEY_ID: own.secret('readerKeyId'),
+      READER_KEY: own.secret('readerKey'),
+      ...ENVIRONMENT,
+    },
+    user: '10001:10001',
+  },
   aws: { none: 'S3 itself is there' },
   memory: '256Mi',
 });

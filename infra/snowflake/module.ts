@@ -10,7 +10,8 @@ export const snowflake = defineModule({
   summary: "Snowflake's warehouse; on this machine DuckDB plays it",
   native: {
     outputs: { path: text`${stack.dir}/data/warehouse/warehouse.duckdb` },
-    apply: (context) => createWarehouse(context),
+    // Containers make it themselves, in the volume that they share.
+    apply: (context) => (context.stack.runtime === 'docker' ? Promise.resolve() : createWarehouse(context)),
   },
   aws: {
     outputs: {

@@ -1,4 +1,7 @@
-"""Client of the supervisor's leases: one holder at a time of a named thing, released when the holder dies.
+"""Leases: one holder at a time of a named thing, released when the holder dies.
+
+On this machine the supervisor grants them. Containers have no socket in common, but PostgreSQL: there a lease is one of its advisory
+locks, held by a connection. STACK_SOCKET says which: a path, or an address of PostgreSQL.
 
 From a shell, everything after `--` runs while the lease is held:
 
@@ -65,18 +68,66 @@ class Connection:
 def hold(name: str, owner: str, path: str | None = None, tell: Callable[[str], None] = log.info) -> Iterator[None]:
     """Holds the lease `name` for the block; waits for it as long as it takes.
 
-    owner: says to others who holds it. path: the supervisor's socket (default: STACK_SOCKET).
+    owner: says to others who holds it. path: the supervisor's socket, or PostgreSQL's address (default: STACK_SOCKET).
     tell: gets one line whenever somebody else holds it. Raises UserError when there's no supervisor.
 
         with hold("warehouse", "dagster run 1a2b step dbt"):
             ...
     """
     path = socket_path(path)
+    if path.startswith("postgresql://"):
+        with _hold_in_postgres(name, owner, path, tell):
+            yield
+        return
     connection, token = acquire(name, owner, path, tell)
     try:
         yield
     finally:
         _release(connection, token, path)
+
+
+@contextmanager
+def _hold_in_postgres(name: str, owner: str, url: str, tell: Callable[[str], None]) -> Iterator[None]:
+    import psycopg2
+
+    try:
+        connection = psycopg2.connect(url, application_name=owner[:63])
+    except psycopg2.OperationalError as error:
+        raise UserError(f"PostgreSQL, which grants leases, can't be reached: {error}".strip(), "`make status`") from error
+    connection.autocommit = True
+    try:
+        with connection.cursor() as cursor:
+            # asks anew every second, so that an interrupt is noticed, and the next in the queue keeps its turn nearly
+            cursor.execute("set lock_timeout = '1s'")
+            told = None
+            while not _lock(cursor, name):
+                cursor.execute(HOLDER, (name,))
+                holder = cursor.fetchone()
+                if holder and holder != told:
+                    tell(f"waiting for the {name}: {holder[0]} (on {holder[1]}) holds it")
+                    told = holder
+        yield
+    finally:
+        # the lock ends with its connection
+        connection.close()
+
+
+HOLDER = """
+select activity.application_name, coalesce(host(activity.client_addr), 'this machine')
+from pg_locks
+join pg_stat_activity as activity using (pid)
+where locktype = 'advisory' and granted and objid = (hashtext('lease ' || %s)::bigint & 4294967295)::oid
+"""
+
+
+def _lock(cursor: Any, name: str) -> bool:
+    from psycopg2.errors import LockNotAvailable
+
+    try:
+        cursor.execute("select pg_advisory_lock(hashtext('lease ' || %s))", (name,))
+    except LockNotAvailable:
+        return False
+    return True
 
 
 def acquire(name: str, owner: str, path: str, tell: Callable[[str], None]) -> tuple[Connection, str]:

@@ -1,5 +1,5 @@
 /** Kubernetes manifests of the services, from the definitions that a laptop and AWS have as well. */
-import { type Probe, type Service, type Unit, type Value, isProbe, referencesIn } from '@stack/model';
+import { type Probe, type Service, type Unit, containerEnvironment, isProbe } from '@stack/model';
 import type { Deployment, StatefulSet } from 'kubernetes-types/apps/v1';
 import type {
   Container,
@@ -30,12 +30,7 @@ export type Manifest = Deployment | StatefulSet | ClusterService | Ingress;
 export function reasonForAbsence(unit: Unit): string | undefined {
   if (unit.kind !== 'service') return 'is no service';
   if (!unit.docker) return 'has no image';
-  // What it says for a container replaces what it says for this machine.
-  const values: Value[] = Object.values({ ...unit.env, ...unit.docker.env });
-  const needsSupervisor = values
-    .flatMap(referencesIn)
-    .some(({ $ref, key }) => $ref === 'stack' && key === 'socket');
-  if (needsSupervisor) return "needs this machine's supervisor";
+  if (unit.docker.apart && 'none' in unit.docker.apart) return unit.docker.apart.none;
   return unit.collect ? 'collects what only this machine has' : undefined;
 }
 
@@ -97,11 +92,11 @@ function pod(
   labels: Record<string, string>,
   options: ClusterOptions,
 ): PodTemplateSpec {
-  const { image = '', command, env = {}, processes } = service.docker ?? {};
+  const { image = '', command, processes } = service.docker ?? {};
   const ours = image.startsWith('stack/');
   const common: Omit<Container, 'name'> = {
     image: ours ? `${options.registry}/${service.name}:${options.tag}` : image,
-    env: values.environment({ ...service.env, ...env }),
+    env: values.environment(containerEnvironment(service, 'apart')),
     volumeMounts: Object.entries(service.volumes).map(([name, mountPath]) => ({ name, mountPath })),
     securityContext: { allowPrivilegeEscalation: false, ...(ours && { capabilities: { drop: ['ALL'] } }) },
   };

@@ -42,6 +42,8 @@ export interface PlanContext {
     readonly dir: string;
     readonly workspace: string;
     readonly socket: string;
+    /** Where the stack's services run. */
+    readonly runtime: 'native' | 'docker';
   };
   /** The definition's `env`, resolved. */
   readonly env: Readonly<Record<string, string>>;
@@ -91,6 +93,8 @@ export interface RegistryEntry {
   readonly dependsOn: readonly string[];
   readonly ports: Readonly<Record<string, { readonly number: number; readonly protocol: string }>>;
   readonly processes: readonly string[];
+  /** Where a service's processes are; nothing for what has none. */
+  readonly runtime?: 'native' | 'docker';
   /** The address for a person, if there is one. */
   readonly url?: string;
   /** The URL that says whether it is healthy, if it is asked by HTTP. */

@@ -29,7 +29,7 @@ export const pythonHealth = (probe: Probe, port: number): string[] | undefined =
       : JSON.stringify(url);
     const answer = `r.urlopen(r.Request(${request}), timeout=4).read().decode()`;
     return [
-      'python',
+      'python3',
       '-c',
       `import sys, urllib.request as r; sys.exit(${JSON.stringify(contains)} not in ${answer})`,
     ];

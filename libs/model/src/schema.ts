@@ -78,10 +78,34 @@ export const serviceSchema = z.strictObject({
   docker: z
     .strictObject({
       image: z.string().regex(/^[^:@\s]+(:[^:@\s]+|@sha256:[0-9a-f]{64})$/, 'pin a version: image:version'),
+      build: z
+        .strictObject({
+          from: z.enum(['node', 'python']),
+          files: z.record(z.string(), z.string()).default({}),
+          packages: z.record(z.string(), z.string()).default({}),
+          programs: z.record(z.string(), z.string()).default({}),
+        })
+        .optional(),
       command: z.array(z.string()).optional(),
       env: z.record(envName, value).default({}),
+      apart: z
+        .union([
+          z.strictObject({ none: z.string().min(1) }),
+          z.strictObject({ env: z.record(envName, value) }),
+        ])
+        .optional(),
+      folders: z.record(z.string().startsWith('/'), value).default({}),
+      user: z
+        .string()
+        .regex(/^\d+(:\d+)?$/, 'a user is a number, as the image may not know its name')
+        .optional(),
+      writable: z.boolean().default(false),
+      capabilities: z.array(z.string().regex(/^[A-Z_]+$/)).default([]),
       health: fn.optional(),
-      processes: z.record(key, z.strictObject({ command: z.array(z.string()).min(1) })).optional(),
+      memory: memory.optional(),
+      processes: z
+        .record(key, z.strictObject({ command: z.array(z.string()).min(1), ports: z.array(key).default([]) }))
+        .optional(),
     })
     .optional(),
   aws: z

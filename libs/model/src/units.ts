@@ -77,14 +77,39 @@ export interface ServiceOptions extends CommonOptions {
 export interface Docker {
   /** `name:version`; `stack/<name>` is an image of ours. */
   readonly image: string;
-  /** Instead of the image's own command. */
+  /** What an image of ours is built from. */
+  readonly build?: {
+    /** A Dockerfile of `docker/images`. */
+    readonly from: 'node' | 'python';
+    /** Beside its program: path below /app → file or folder of the workspace. */
+    readonly files?: Readonly<Record<string, string>>;
+    /** Python packages: path below /app → a list that uv reads; `uv.lock` is the project's own. */
+    readonly packages?: Readonly<Record<string, string>>;
+    /** Python programs with packages of their own: path below /app → folder of lists, one a program, called as it is. */
+    readonly programs?: Readonly<Record<string, string>>;
+  };
+  /** Instead of the image's own entrypoint and command. Needed where the environment has a secret, which a shell reads from its file. */
   readonly command?: readonly string[];
   /** Added to the definition's `env`. */
   readonly env?: Readonly<Record<string, Value>>;
+  /** Where it doesn't share files with its neighbours, as in a cluster: why it can't be there, or what differs in its `env`. */
+  readonly apart?: { readonly none: string } | { readonly env: Readonly<Record<string, Value>> };
+  /** Folders of this machine, which the container sees: path in the container → folder. */
+  readonly folders?: Readonly<Record<string, Value>>;
+  /** The user that it runs as. Default: 10001 for images of ours, else the image's own. */
+  readonly user?: string;
+  /** It writes beside its volumes and /tmp. */
+  readonly writable?: boolean;
+  /** What root may do in it, of Linux's capabilities. Default: nothing. */
+  readonly capabilities?: readonly string[];
   /** Command inside the container that succeeds when the probe would; without it the image's own is asked. */
   health?(probe: Probe, port: number): readonly string[] | undefined;
-  /** Several processes from the same image, a container each; named as in `ready`. */
-  readonly processes?: Readonly<Record<string, { readonly command: readonly string[] }>>;
+  /** The most memory that a container of it may have. Default: the definition's `memory`. */
+  readonly memory?: string;
+  /** Several processes from the same image, a container each; named as in `ready`. `ports`: those that it serves. */
+  readonly processes?: Readonly<
+    Record<string, { readonly command: readonly string[]; readonly ports?: readonly string[] }>
+  >;
 }
 
 /** A service in AWS. */
@@ -252,6 +277,10 @@ export function defineService<const O extends ServiceOptions>(options: O): Servi
     docker: parsed.docker && {
       ...parsed.docker,
       env: owned(parsed.docker.env as Record<string, Value>, 'docker.env'),
+      apart:
+        parsed.docker.apart && 'env' in parsed.docker.apart
+          ? { env: owned(parsed.docker.apart.env as Record<string, Value>, 'docker.apart.env') }
+          : parsed.docker.apart,
     },
     host: (key: string) => ref('host', 'ports', key),
     port: (key: string) => ref('port', 'ports', key),
@@ -340,6 +369,16 @@ export function dependenciesOf(unit: Unit): string[] {
     .filter((n) => n && n !== unit.name)
     .sort();
 }
+
+/** A service's environment in a container: beside those that it shares files with, or apart from them, as in a cluster. */
+export const containerEnvironment = (
+  { env, docker }: Service,
+  where: 'together' | 'apart',
+): Readonly<Record<string, Value>> => ({
+  ...env,
+  ...docker?.env,
+  ...(where === 'apart' && docker?.apart && 'env' in docker.apart ? docker.apart.env : {}),
+});
 
 /** Whether a value contains a secret, so that it may not be shown or exported. */
 export const isSecret = (value: Value): boolean =>

@@ -45,11 +45,13 @@ export const uriEncoded = (value: Value): Joined => ({ $join: [value], encode: '
 const OWN = '.';
 
 /**
- * A service's own port, secret or volume, in its own definition.
+ * A service's own host, port, secret or volume, in its own definition.
  *
  * @example env: { PORT: own.port('http'), API_TOKEN: own.secret('token') }
  */
 export const own = {
+  /** Where it serves the port, for its own other processes. */
+  host: (key: string): Reference => ({ $ref: 'host', unit: OWN, key }),
   port: (key: string): Reference => ({ $ref: 'port', unit: OWN, key }),
   secret: (key: string): Reference => ({ $ref: 'secret', unit: OWN, key }),
   volume: (key: string): Reference => ({ $ref: 'volume', unit: OWN, key }),
@@ -67,8 +69,8 @@ export const ownedBy = (unit: string, value: Value): Value =>
   mapReferences(value, (reference) => (reference.unit === OWN ? { ...reference, unit } : reference));
 
 /**
- * Facts of the stack that a unit runs in: its name, the checkout, its state folder, the supervisor's socket, and the address on
- * which servers listen (this machine's own natively, every one of its own in a container).
+ * Facts of the stack that a unit runs in: its name, the checkout, its state folder, the supervisor's socket, the address on
+ * which servers listen (this machine's own natively, every one of its own in a container), and the folder of the user's files.
  */
 export const stack = {
   name: { $ref: 'stack', unit: '', key: 'name' },
@@ -76,6 +78,7 @@ export const stack = {
   dir: { $ref: 'stack', unit: '', key: 'dir' },
   socket: { $ref: 'stack', unit: '', key: 'socket' },
   bind: { $ref: 'stack', unit: '', key: 'bind' },
+  inbox: { $ref: 'stack', unit: '', key: 'inbox' },
 } as const satisfies Record<string, Reference>;
 
 /** The value as a string, every reference in it replaced by what `resolver` gives. */

@@ -16,6 +16,8 @@ export interface StackPaths {
   readonly registry: string;
   readonly failures: string;
   readonly ports: string;
+  /** Where the user drops files: INBOX_DIR, else data/inbox of the checkout (data/<stack>/inbox). */
+  readonly inbox: string;
 }
 
 /** The folder at or above `from` that holds nx.json. */
@@ -53,7 +55,14 @@ export function stackPaths(workspace = findWorkspace(), env: NodeJS.ProcessEnv =
     registry: at('registry'),
     failures: at('failures'),
     ports: at('ports.json'),
+    inbox: env.INBOX_DIR ? path.resolve(workspace, env.INBOX_DIR) : inboxOf(workspace, name, dir),
   };
+}
+
+/** Each stack has its own: files of one client mustn't land in another's warehouse. One that lives elsewhere has it there. */
+function inboxOf(workspace: string, name: string, dir: string): string {
+  if (!dir.startsWith(workspace + path.sep)) return path.join(dir, 'inbox');
+  return path.join(workspace, 'data', ...(name === 'local' ? [] : [name]), 'inbox');
 }
 
 /** The text with its `make …` commands meant for this stack, as they have to be typed. */

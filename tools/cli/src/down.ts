@@ -1,11 +1,18 @@
 import { existsSync, rmSync } from 'node:fs';
-import { stackPaths, stopStack } from '@stack/runtime';
+import {
+  type StackPaths,
+  deleteVolumes,
+  readRegistry,
+  stackPaths,
+  stopContainers,
+  stopStack,
+} from '@stack/runtime';
 import { agrees } from './ask';
 
 /** `stack down`: ends every process of the stack; fine when none runs. */
 export async function down(): Promise<void> {
   const stack = stackPaths();
-  const stopped = await stopStack(stack);
+  const stopped = [...(await stopStack(stack)), ...(usesDocker(stack) ? await stopContainers(stack) : [])];
   console.log(
     stopped.length > 0
       ? `✔ stopped ${stopped.join(', ')}; the data stays (make reset deletes it)`
@@ -27,6 +34,13 @@ export async function reset(options: { yes?: boolean }): Promise<void> {
     return;
   }
   await stopStack(stack);
+  if (usesDocker(stack)) {
+    await stopContainers(stack);
+    await deleteVolumes(stack);
+  }
   rmSync(stack.dir, { recursive: true, force: true });
   console.log(`✔ deleted ${stack.dir}`);
 }
+
+const usesDocker = (stack: StackPaths): boolean =>
+  readRegistry(stack).some(({ runtime }) => runtime === 'docker');

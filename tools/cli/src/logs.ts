@@ -1,5 +1,13 @@
 import { StackError } from '@stack/model';
-import { Loader, followLogs, stackPaths, stackStatus } from '@stack/runtime';
+import {
+  Loader,
+  followLogs,
+  openEngine,
+  readRegistry,
+  showContainerLogs,
+  stackPaths,
+  stackStatus,
+} from '@stack/runtime';
 
 /** `stack logs [UNIT]`: one unit's log files, or everybody's. */
 export async function logs(
@@ -7,6 +15,16 @@ export async function logs(
   options: { lines: string; follow: boolean },
 ): Promise<void> {
   const stack = stackPaths();
+  const containers = readRegistry(stack)
+    .filter((entry) => entry.runtime === 'docker' && (!unit || entry.unit === unit))
+    .flatMap(({ processes }) => processes);
+  if (containers.length > 0) {
+    await showContainerLogs(await openEngine(), containers, {
+      follow: options.follow,
+      lines: Number(options.lines),
+    });
+    return;
+  }
   const names = new Set(new Loader(stack.workspace).folders.keys());
   const { units } = await stackStatus(stack);
   const chosen = unit ? units.filter((one) => one.name === unit) : units;

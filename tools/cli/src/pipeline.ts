@@ -19,7 +19,7 @@ const POLL = 200;
 /** `stack pipeline`: starts a run in Dagster, shows its steps as they end, and fails when it fails. */
 export async function runPipeline(options: PipelineOptions): Promise<void> {
   const stack = stackPaths();
-  const { url } = readEntry(stack, 'orchestration') ?? {};
+  const { url, runtime } = readEntry(stack, 'orchestration') ?? {};
   if (!url)
     throw new StackError(
       'NOT_DEPLOYED',
@@ -28,7 +28,7 @@ export async function runPipeline(options: PipelineOptions): Promise<void> {
     );
   const supervisor = await findSupervisor(stack);
   supervisor?.close();
-  if (!supervisor)
+  if (!supervisor && runtime !== 'docker')
     throw new StackError(
       'NOT_RUNNING',
       `the stack ${stack.name} has no supervisor: nobody watches over it`,

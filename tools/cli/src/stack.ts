@@ -25,6 +25,7 @@ program
   .command('up')
   .description('deploy everything, run the pipeline, show where to look')
   .option('--no-pipeline', 'leave the pipeline out')
+  .option('--runtime <runtime>', 'native, or docker', 'native')
   .action(up);
 program
   .command('status')

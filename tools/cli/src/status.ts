@@ -12,7 +12,7 @@ export async function status(options: { json?: boolean }): Promise<void> {
 }
 
 /** One table: unit, address, health, memory; what is wrong below it. */
-export function printStatus({ units, supervisor, supervisorDied }: StackStatus): void {
+export function printStatus({ units, supervisor, supervisorDied, runtime }: StackStatus): void {
   const rows = units.map((unit) => [
     unit.name,
     unit.url ?? '',
@@ -37,7 +37,11 @@ export function printStatus({ units, supervisor, supervisorDied }: StackStatus):
     '',
     '',
     mebibytes(total),
-    supervisor ? 'all of it, with the supervisor' : 'the supervisor is not running',
+    runtime === 'docker'
+      ? 'all containers'
+      : supervisor
+        ? 'all of it, with the supervisor'
+        : 'the supervisor is not running',
   ]);
   const tell = (text: string) => console.log(forStack(`\n${text}`));
   if (supervisorDied)

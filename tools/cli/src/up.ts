@@ -8,17 +8,27 @@ import { runPipeline } from './pipeline';
 import { printStatus } from './status';
 
 /** `stack up`: deploys every unit through Nx, runs the pipeline, and shows where to look. */
-export async function up(options: { pipeline: boolean }): Promise<void> {
+export async function up(options: { pipeline: boolean; runtime: string }): Promise<void> {
+  if (options.runtime !== 'native' && options.runtime !== 'docker')
+    throw new StackError(
+      'BAD_ARGUMENT',
+      `there is no runtime ${options.runtime} on this machine`,
+      'RUNTIME=native (the default) or RUNTIME=docker; AWS is make deploy-prod',
+    );
   const stack = stackPaths();
   const started = Date.now();
   const folder = mkdtempSync(path.join(tmpdir(), 'stack-up-'));
   const changes = path.join(folder, 'changes');
-  const deploy = await execa('npx', ['nx', 'run-many', '-t', 'deploy', '--outputStyle=stream'], {
-    cwd: stack.workspace,
-    env: { STACK_CHANGES: changes },
-    stdio: 'inherit',
-    reject: false,
-  });
+  const deploy = await execa(
+    'npx',
+    ['nx', 'run-many', '-t', 'deploy', '--outputStyle=stream', '-c', options.runtime],
+    {
+      cwd: stack.workspace,
+      env: { STACK_CHANGES: changes },
+      stdio: 'inherit',
+      reject: false,
+    },
+  );
   const unchanged = !existsSync(changes);
   rmSync(folder, { recursive: true });
   if (deploy.failed) {

@@ -5,6 +5,7 @@
  * | a folder with | gets |
  * |---|---|
  * | `service.ts`, `module.ts`, `job.ts` | `build` (definition checked), `deploy`, `destroy`, `status`, `logs`; `synth`, `plan`, `drift` (AWS); a service also `serve` |
+ * | the tag `image` in its package.json | `image`: its container image |
  * | `src/main.ts` | `build`: the program, bundled by esbuild |
  * | `src/index.ts` | `build`: the library, by tsc |
  * | a `*.spec.ts` | `test` |
@@ -59,11 +60,13 @@ export function targetsOf(
   return targets;
 }
 
-const collects = (folder: string): boolean =>
+const hasTag = (folder: string, tag: string): boolean =>
   (
     (JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8')) as { nx?: { tags?: string[] } }).nx
       ?.tags ?? []
-  ).includes('collector');
+  ).includes(tag);
+
+const collects = (folder: string): boolean => hasTag(folder, 'collector');
 
 function hasSpec(folder: string): boolean {
   return readdirSync(folder, { withFileTypes: true }).some((entry) =>
@@ -124,6 +127,14 @@ function unitTargets(
       metadata: { description: 'Show its log and follow it' },
     },
   };
+  if (hasTag(path.join(workspace, unit.root), 'image'))
+    targets.image = {
+      executor: '@stack/nx-plugin:image',
+      // the engine has what was built; the executor asks it
+      cache: false,
+      dependsOn: ['build'],
+      metadata: { description: 'Build its image (--platform=linux/arm64 for another machine)' },
+    };
   Object.assign(targets, cloudTargets(unit, collects(path.join(workspace, unit.root))));
   // What benchmarks/deploy.ts compares a deploy with: the same graph, and nothing done.
   if (process.env.STACK_BENCH) {

@@ -31,7 +31,11 @@ export class Queue {
   async start(): Promise<void> {
     const { settings } = this.parts;
     await this.takeUp();
-    await rm(settings.jobsDir, { recursive: true, force: true });
+    // Its content only: in a container the folder itself is a mount.
+    const left = await readdir(settings.jobsDir).catch(() => []);
+    await Promise.all(
+      left.map((name) => rm(path.join(settings.jobsDir, name), { recursive: true, force: true })),
+    );
     await mkdir(settings.jobsDir, { recursive: true });
     await this.forgetOldLogs();
     this.kick();

@@ -1,3 +1,4 @@
+import { Client } from 'pg';
 import { SupervisorClient, SupervisorError } from '@stack/supervisor';
 import { Interrupted, SyncError, messageOf } from '../errors';
 
@@ -5,7 +6,7 @@ import { Interrupted, SyncError, messageOf } from '../errors';
 const RECONNECT = 10_000;
 
 export interface LeaseOptions {
-  /** The supervisor's socket. */
+  /** The supervisor's socket; in a container, PostgreSQL's address, whose advisory locks are the leases there. */
   socket: string;
   name: string;
   /** Says to others who holds it. */
@@ -21,6 +22,7 @@ export interface LeaseOptions {
  * @throws Interrupted when the signal aborts while waiting; SyncError when there is no supervisor
  */
 export async function withLease<T>(options: LeaseOptions, work: () => Promise<T>): Promise<T> {
+  if (options.socket.startsWith('postgresql://')) return withLock(options, work);
   const { client, token } = await acquire(options);
   try {
     return await work();
@@ -74,5 +76,48 @@ async function release(socket: string, first: SupervisorClient, token: string): 
       client?.close();
       client = undefined;
     }
+  }
+}
+
+const HOLDER = `
+  select activity.application_name as owner from pg_locks join pg_stat_activity as activity using (pid)
+  where locktype = 'advisory' and granted and objid = (hashtext('lease ' || $1)::bigint & 4294967295)::oid`;
+
+/** The lease as a lock of PostgreSQL's (the same as in orchestration/stack_pipeline/lease.py): it ends with its connection. */
+async function withLock<T>(options: LeaseOptions, work: () => Promise<T>): Promise<T> {
+  const { name, owner, signal, socket } = options;
+  const client = new Client({ connectionString: socket, application_name: owner.slice(0, 63) });
+  // Without a listener a lost connection would end the process.
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    await client.query("set lock_timeout = '1s'");
+    let told: string | undefined;
+    while (!(await lock(client, name))) {
+      if (signal.aborted) throw new Interrupted('interrupted');
+      const holder = (await client.query<{ owner: string }>(HOLDER, [name])).rows[0]?.owner;
+      if (holder && holder !== told) options.waiting((told = holder));
+    }
+  } catch (error) {
+    await client.end().catch(() => undefined);
+    if (error instanceof Interrupted) throw error;
+    throw new SyncError(`the lease of the ${name} can't be had: ${messageOf(error)}`, true);
+  }
+  try {
+    return await work();
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+/** False when somebody else has had it for a second. */
+async function lock(client: Client, name: string): Promise<boolean> {
+  try {
+    await client.query("select pg_advisory_lock(hashtext('lease ' || $1))", [name]);
+    return true;
+  } catch (error) {
+    // lock_not_available
+    if ((error as { code?: string }).code === '55P03') return false;
+    throw error;
   }
 }

@@ -22,12 +22,14 @@ export interface ContextParts {
   readonly loader: Loader;
   readonly ports: Ports;
   readonly resolver: Resolver;
+  /** Default: native. */
+  readonly runtime?: 'native' | 'docker';
   progress(message: string): void;
 }
 
 export function planContext(
   unit: Unit,
-  { stack, loader, ports, resolver, progress }: ContextParts,
+  { stack, loader, ports, resolver, runtime = 'native', progress }: ContextParts,
 ): PlanContext {
   const own = <K extends 'ports' | 'secrets' | 'volumes'>(kind: K, name: string) => {
     const found = unit.kind === 'service' ? unit[kind][name] : undefined;
@@ -40,7 +42,13 @@ export function planContext(
   };
   return {
     unit: unit.name,
-    stack: { name: stack.name, dir: stack.dir, workspace: stack.workspace, socket: stack.socket },
+    stack: {
+      name: stack.name,
+      dir: stack.dir,
+      workspace: stack.workspace,
+      socket: stack.socket,
+      runtime,
+    },
     get env() {
       return Object.fromEntries(
         Object.entries(unit.env).map(([key, value]) => [key, resolve(value, resolver)]),

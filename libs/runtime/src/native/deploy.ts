@@ -1,38 +1,24 @@
 /**
  * Deploy is convergence: the wanted state is computed, its hash compared with what runs, and only what differs is changed.
  */
-import * as path from 'node:path';
 import {
-  type Job,
-  type Module,
   type PlanContext,
-  type Probe,
   type ProcessPlan,
-  type RegistryEntry,
   type Service,
   StackError,
   type Unit,
   dependenciesOf,
   isProbe,
 } from '@stack/model';
-import { type ProcessSpec, type ResolvedProbe, family, listProcesses } from '@stack/supervisor';
-import { digest, sha256, writeIfChanged } from '../files';
+import { type ProcessSpec, family, listProcesses } from '@stack/supervisor';
+import { type Deployed, type Say, collect, converge, register, resolveProbe, settlePorts } from '../converge';
+import { digest, sha256 } from '../files';
 import { planContext } from './context';
 import { baseEnvironment } from './executables';
 import { clearFailure, writeFailure } from './failures';
 import { logFile } from './logs';
-import { readEntry, readRegistry, removeEntry, writeEntry } from './registry';
-import { HOST } from './resolver';
+import { readEntry, removeEntry } from './registry';
 import { type Session, asStackError } from './session';
-
-export interface Deployed {
-  /** False when everything was already as wanted. */
-  readonly changed: boolean;
-  /** What was done, for the user. */
-  readonly summary: string;
-}
-
-type Say = (message: string) => void;
 
 /**
  * Brings one unit to its wanted state and returns when it is healthy.
@@ -88,7 +74,7 @@ async function deployService(
   context: PlanContext,
   say: Say,
 ): Promise<Deployed> {
-  await settlePorts(session, unit, say);
+  settlePorts(session, unit, await isOwn(session, unit.name), say);
   for (const volume of Object.keys(unit.volumes)) context.volume(volume);
   const plans = await unit.native.plan(context);
   const list = [plans].flat() as ProcessPlan[];
@@ -100,8 +86,11 @@ async function deployService(
   const changedRegistry = await register(
     session,
     unit,
-    sha256(specs.map((spec) => spec.hash).join()),
-    specs,
+    {
+      hash: sha256(specs.map((spec) => spec.hash).join()),
+      processes: specs.map((spec) => spec.id),
+      runtime: 'native',
+    },
     say,
   );
   const changed = started.length > 0 || stopped.length > 0;
@@ -112,45 +101,13 @@ async function deployService(
   };
 }
 
-/** A module or a job: its work is done when anything that it depends on differs from the last time. */
-async function converge(
-  session: Session,
-  unit: Module | Job,
-  context: PlanContext,
-  sources: readonly string[],
-  work: () => Promise<void>,
-): Promise<Deployed> {
-  const { root } = session.loader.folder(unit.name);
-  const folder = path.join(session.stack.workspace, root);
-  const outputs = unit.kind === 'module' ? (unit.native?.outputs ?? {}) : {};
-  const values = Object.entries({ ...unit.env, ...outputs }).map(([key, value]) => [
-    key,
-    context.resolve(value),
-  ]);
-  const hash = sha256(
-    JSON.stringify([values, digest([folder, ...sources.map((source) => path.join(folder, source))])]),
-  );
-  if (readEntry(session.stack, unit.name)?.hash === hash) return { changed: false, summary: 'unchanged' };
-  await work();
-  await register(session, unit, hash, [], context.progress);
-  return { changed: true, summary: unit.kind === 'job' ? 'ran' : 'applied' };
-}
-
-async function settlePorts({ ports, supervisor }: Session, unit: Service, say: Say): Promise<void> {
-  if (Object.keys(unit.ports).length === 0) return;
+/** Whether a process that listens is one of the unit's. */
+async function isOwn({ supervisor }: Session, unit: string): Promise<(pid?: number) => boolean> {
   const { processes } = await supervisor.call('status', {});
+  const pids = processes.filter((one) => one.unit === unit).flatMap(({ pid }) => pid ?? []);
   let rows: ReturnType<typeof listProcesses> | undefined;
-  const isOwn = (pid: number) =>
-    processes
-      .filter((one) => one.unit === unit.name && one.pid !== undefined)
-      .some(
-        (one) =>
-          one.pid === pid || family(one.pid ?? 0, (rows ??= listProcesses())).some((row) => row.pid === pid),
-      );
-  for (const [name, port] of Object.entries(unit.ports)) {
-    const news = ports.settle(unit.name, name, port.number, isOwn);
-    if (news) say(news);
-  }
+  return (pid) =>
+    pids.some((own) => own === pid || family(own, (rows ??= listProcesses())).some((row) => row.pid === pid));
 }
 
 const nameOf = (plan: ProcessPlan): string => plan.name ?? 'main';
@@ -194,69 +151,4 @@ function processSpec(
     env: { ...baseEnvironment(stack.workspace), ...own },
     hash: sha256(JSON.stringify([spec, own, digest(plan.sources ?? [])])),
   };
-}
-
-function resolveProbe({ ports }: Session, unit: Service, probe: Probe): ResolvedProbe {
-  const port = ports.number(unit.name, probe.port, unit.ports[probe.port].number);
-  if (probe.type === 'grpc') return { type: 'grpc', host: HOST, port, service: probe.service };
-  if (probe.type !== 'http') return { type: probe.type, host: HOST, port };
-  const { status, contains, since, body } = probe;
-  return { type: 'http', url: `http://${HOST}:${port}${probe.path}`, status, contains, since, body };
-}
-
-/** Writes the unit's registry entry and lets the collectors know when it differs; true when it does. */
-async function register(
-  session: Session,
-  unit: Unit,
-  hash: string,
-  specs: readonly ProcessSpec[],
-  say: Say,
-): Promise<boolean> {
-  const { stack, loader, ports } = session;
-  const { layer, root } = loader.folder(unit.name);
-  const service = unit.kind === 'service' ? unit : undefined;
-  const address = (port: string) =>
-    `http://${HOST}:${ports.number(unit.name, port, service?.ports[port].number ?? 0)}`;
-  const probes = specs.map((spec) => spec.ready);
-  const http = probes.find((probe) => probe.type === 'http' && probe.body === undefined);
-  const entry: RegistryEntry = {
-    unit: unit.name,
-    kind: unit.kind,
-    layer,
-    summary: unit.summary,
-    hash,
-    deployedAt: new Date().toISOString(),
-    root,
-    dependsOn: dependenciesOf(unit),
-    ports: Object.fromEntries(
-      Object.entries(service?.ports ?? {}).map(([name, { number, protocol }]) => [
-        name,
-        { number: ports.number(unit.name, name, number), protocol },
-      ]),
-    ),
-    processes: specs.map((spec) => spec.id),
-    url: service?.route && `${address(service.route.port)}${service.route.path ?? ''}`,
-    healthUrl: http?.type === 'http' ? http.url : undefined,
-    route: service?.route && { host: `${unit.name}.localhost`, target: address(service.route.port) },
-    collects: service?.collect !== undefined,
-  };
-  const before = readEntry(stack, unit.name);
-  if (before && same(before, entry)) return false;
-  writeEntry(stack, entry);
-  await collect(session, say);
-  return true;
-}
-
-const same = (a: RegistryEntry, b: RegistryEntry): boolean =>
-  JSON.stringify({ ...a, deployedAt: '' }) === JSON.stringify({ ...b, deployedAt: '' });
-
-/** Lets every deployed collector write its files anew. */
-async function collect(session: Session, say: Say): Promise<void> {
-  const entries = readRegistry(session.stack);
-  for (const { unit } of entries.filter((entry) => entry.collects)) {
-    const definition = session.loader.unit(unit);
-    if (definition.kind !== 'service' || !definition.collect) continue;
-    const files = definition.collect(entries, planContext(definition, { ...session, progress: say }));
-    for (const [file, content] of Object.entries(files)) writeIfChanged(file, content);
-  }
 }

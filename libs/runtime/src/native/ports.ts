@@ -57,15 +57,20 @@ export class Ports {
 
   /**
    * Makes sure that nobody else listens on the unit's port; moves it to the next free one when somebody does.
-   * @param isOwn whether a pid belongs to the unit as it runs now
+   * @param isOwn whether who listens belongs to the unit as it runs now; its pid isn't known of another user's process
    * @returns what to tell the user when it moved
    * @throws StackError when the user fixed the port
    */
-  settle(unit: string, port: string, usual: number, isOwn: (pid: number) => boolean): string | undefined {
+  settle(
+    unit: string,
+    port: string,
+    usual: number,
+    isOwn: (pid: number | undefined, port: number) => boolean,
+  ): string | undefined {
     const key = `${unit}.${port}`;
     const number = this.number(unit, port, usual);
     const listener = listenerOn(number);
-    if (!listener || (listener.pid !== undefined && isOwn(listener.pid))) return undefined;
+    if (!listener || isOwn(listener.pid, number)) return undefined;
     const who = describeListener(listener);
     if (this.fixed(unit, port) !== undefined)
       throw new StackError(

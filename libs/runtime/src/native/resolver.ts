@@ -38,7 +38,7 @@ export function nativeResolver(stack: StackPaths, loader: Loader, ports: Ports):
         throw new StackError('UNKNOWN_REFERENCE', `${unit} has no output ${key} on this machine`);
       }
       case 'stack':
-        return key === 'bind' ? HOST : stack[key as 'name' | 'workspace' | 'dir' | 'socket'];
+        return key === 'bind' ? HOST : stack[key as 'name' | 'workspace' | 'dir' | 'socket' | 'inbox'];
     }
   };
   return resolver;

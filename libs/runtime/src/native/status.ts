@@ -1,6 +1,7 @@
 /** What the stack looks like now: the registry joined with what the supervisor sees. */
 import type { RegistryEntry } from '@stack/model';
-import { type ProcessStatus, type Status, leftBehind } from '@stack/supervisor';
+import { type Status, leftBehind } from '@stack/supervisor';
+import { type ContainerStatus, containerStatus } from '../docker/status';
 import type { StackPaths } from '../stack';
 import { LAYERS } from '../units';
 import { findSupervisor } from './daemon';
@@ -34,6 +35,7 @@ export interface StackStatus {
   readonly supervisor?: Pick<Status, 'pid' | 'memoryBytes' | 'leases'>;
   /** It left processes behind that run unwatched. */
   readonly supervisorDied: boolean;
+  readonly runtime: 'native' | 'docker';
 }
 
 /** Whether the unit is as it should be. */
@@ -45,9 +47,13 @@ export async function stackStatus(stack: StackPaths): Promise<StackStatus> {
   const status = await client?.call('status', {});
   client?.close();
   const orphans = status ? [] : leftBehind(stack.run);
+  const registry = readRegistry(stack);
+  const inDocker = registry.some(({ runtime }) => runtime === 'docker');
+  const containers = inDocker ? await containerStatus(stack) : [];
   const failures = new Map(readFailures(stack).map((failure) => [failure.unit, failure]));
-  const deployed = readRegistry(stack).map((entry) => {
-    const processes = status?.processes.filter((one) => one.unit === entry.unit) ?? [];
+  const deployed = registry.map((entry) => {
+    const all = entry.runtime === 'docker' ? containers : (status?.processes ?? []);
+    const processes = all.filter((one) => one.unit === entry.unit);
     const left = orphans.filter((one) => one.unit === entry.unit).map(({ pid }) => pid);
     const problem = failures.get(entry.unit)?.message;
     failures.delete(entry.unit);
@@ -61,6 +67,7 @@ export async function stackStatus(stack: StackPaths): Promise<StackStatus> {
     units: [...deployed, ...never].sort((a, b) => height(a) - height(b) || a.name.localeCompare(b.name)),
     supervisor: status && { pid: status.pid, memoryBytes: status.memoryBytes, leases: status.leases },
     supervisorDied: orphans.length > 0,
+    runtime: inDocker ? 'docker' : 'native',
   };
 }
 
@@ -68,7 +75,7 @@ export async function stackStatus(stack: StackPaths): Promise<StackStatus> {
 function unitStatus(
   stack: StackPaths,
   entry: RegistryEntry,
-  processes: readonly ProcessStatus[],
+  processes: readonly ContainerStatus[],
   left: readonly number[],
   problem: string | undefined,
 ): UnitStatus {

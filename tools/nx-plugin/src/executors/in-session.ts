@@ -19,18 +19,16 @@ export async function* inSession(
   const verbose = Object.values(inputs).some((options) => options.verbose);
   const several = Object.keys(graph.tasks).length > 1;
   try {
-    yield* inGraphOrder(graph, verbose, async (project, say, id) => {
-      refuseUnbuilt(inputs[id].runtime);
+    yield* inGraphOrder(graph, verbose, async (project, say) => {
       const first = session === undefined;
       session ??= open(say, several);
       const opened = await session.catch((error: unknown) => {
         // Everybody fails for the same reason: told once.
         throw first ? error : new StackError('NO_SESSION', 'not begun, for the reason above');
       });
-      const { changed, summary } = await work(opened, project, say);
-      // `stack up` asks by this file what its deploy has changed.
-      if (changed && process.env.STACK_CHANGES) appendFileSync(process.env.STACK_CHANGES, `${project}\n`);
-      return summary;
+      const deployed = await work(opened, project, say);
+      tellChange(deployed, project);
+      return deployed.summary;
     });
   } finally {
     await session?.then((opened) => opened.close()).catch(() => undefined);
@@ -51,12 +49,7 @@ async function open(say: Say, several: boolean): Promise<Session> {
   }
 }
 
-/** @throws StackError for a runtime that isn't there yet. */
-function refuseUnbuilt(runtime: DeployOptions['runtime']): void {
-  if (runtime === 'native') return;
-  throw new StackError(
-    'RUNTIME_NOT_BUILT',
-    `the runtime ${runtime} isn't built yet`,
-    'deploy natively for now (leave -c away); docs/roadmap.md says when the others come',
-  );
+/** `stack up` asks by this file what its deploy has changed. */
+export function tellChange({ changed }: Deployed, project: string): void {
+  if (changed && process.env.STACK_CHANGES) appendFileSync(process.env.STACK_CHANGES, `${project}\n`);
 }

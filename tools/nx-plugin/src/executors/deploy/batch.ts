@@ -3,6 +3,7 @@ import { deployUnit } from '@stack/runtime';
 import type { BatchItem } from '../batch';
 import { deployInAws } from './aws';
 import type { CloudOptions } from '../in-cloud';
+import { buildAndDeploy, inDocker } from '../in-docker';
 import { type DeployOptions, inSession } from '../in-session';
 
 /** Deploys every unit of the batch. */
@@ -12,5 +13,7 @@ export default async function* deployBatch(
 ): AsyncGenerator<BatchItem> {
   if (Object.values(inputs).some(({ runtime }) => runtime === 'aws')) {
     yield* deployInAws(graph, inputs);
+  } else if (Object.values(inputs).some(({ runtime }) => runtime === 'docker')) {
+    yield* inDocker(graph, inputs, buildAndDeploy);
   } else yield* inSession(graph, inputs, deployUnit);
 }

@@ -1,8 +1,9 @@
 import type { TaskGraph } from '@nx/devkit';
-import { destroyUnit } from '@stack/runtime';
+import { destroyInDocker, destroyUnit } from '@stack/runtime';
 import type { BatchItem } from '../batch';
 import { destroyInAws } from './aws';
 import type { CloudOptions } from '../in-cloud';
+import { inDocker } from '../in-docker';
 import { type DeployOptions, inSession } from '../in-session';
 
 /** Destroys every unit of the batch. */
@@ -12,5 +13,7 @@ export default async function* destroyBatch(
 ): AsyncGenerator<BatchItem> {
   if (Object.values(inputs).some(({ runtime }) => runtime === 'aws')) {
     yield* destroyInAws(graph, inputs);
+  } else if (Object.values(inputs).some(({ runtime }) => runtime === 'docker')) {
+    yield* inDocker(graph, inputs, destroyInDocker);
   } else yield* inSession(graph, inputs, destroyUnit);
 }

@@ -1,0 +1,155 @@
+/** What every runtime's deploy shares: modules and jobs, ports, the registry and its collectors. */
+import * as path from 'node:path';
+import {
+  type Job,
+  type Module,
+  type PlanContext,
+  type Probe,
+  type RegistryEntry,
+  type Resolver,
+  type Service,
+  type Unit,
+  dependenciesOf,
+  probesOf,
+} from '@stack/model';
+import type { ResolvedProbe } from '@stack/supervisor';
+import { digest, sha256, writeIfChanged } from './files';
+import type { Loader } from './loader';
+import { planContext } from './native/context';
+import type { Ports } from './native/ports';
+import { readEntry, readRegistry, writeEntry } from './native/registry';
+import { HOST } from './native/resolver';
+import type { StackPaths } from './stack';
+
+export interface Deployed {
+  /** False when everything was already as wanted. */
+  readonly changed: boolean;
+  /** What was done, for the user. */
+  readonly summary: string;
+}
+
+export type Say = (message: string) => void;
+
+/** What a deploy works with, in whichever runtime. */
+export interface Workplace {
+  readonly stack: StackPaths;
+  readonly loader: Loader;
+  readonly ports: Ports;
+  /** What references are on this machine. */
+  readonly resolver: Resolver;
+}
+
+/** A module or a job: its work is done when anything that it depends on differs from the last time. */
+export async function converge(
+  place: Workplace,
+  unit: Module | Job,
+  context: PlanContext,
+  sources: readonly string[],
+  work: () => Promise<void>,
+): Promise<Deployed> {
+  const { root } = place.loader.folder(unit.name);
+  const folder = path.join(place.stack.workspace, root);
+  const outputs = unit.kind === 'module' ? (unit.native?.outputs ?? {}) : {};
+  const values = Object.entries({ ...unit.env, ...outputs }).map(([key, value]) => [
+    key,
+    context.resolve(value),
+  ]);
+  const hash = sha256(
+    JSON.stringify([values, digest([folder, ...sources.map((source) => path.join(folder, source))])]),
+  );
+  if (readEntry(place.stack, unit.name)?.hash === hash) return { changed: false, summary: 'unchanged' };
+  await work();
+  await register(place, unit, { hash, processes: [] }, context.progress);
+  return { changed: true, summary: unit.kind === 'job' ? 'ran' : 'applied' };
+}
+
+/** @param isOwn whether the process that listens belongs to the unit */
+export function settlePorts(
+  { ports }: Workplace,
+  unit: Service,
+  isOwn: (pid: number | undefined, port: number) => boolean,
+  say: Say,
+): void {
+  for (const [name, { number }] of Object.entries(unit.ports)) {
+    const news = ports.settle(unit.name, name, number, isOwn);
+    if (news) say(news);
+  }
+}
+
+/** The probe as it is asked from this machine. */
+export function resolveProbe({ ports }: Workplace, unit: Service, probe: Probe): ResolvedProbe {
+  const port = ports.number(unit.name, probe.port, unit.ports[probe.port].number);
+  if (probe.type === 'grpc') return { type: 'grpc', host: HOST, port, service: probe.service };
+  if (probe.type !== 'http') return { type: probe.type, host: HOST, port };
+  const { status, contains, since, body } = probe;
+  return { type: 'http', url: `http://${HOST}:${port}${probe.path}`, status, contains, since, body };
+}
+
+export interface Registered {
+  readonly hash: string;
+  readonly processes: readonly string[];
+  /** Where a service's processes are. */
+  readonly runtime?: RegistryEntry['runtime'];
+  /** Address at which the proxy reaches it. Default: on this machine. */
+  readonly target?: string;
+}
+
+/** Writes the unit's registry entry and lets the collectors know when it differs; true when it does. */
+export async function register(
+  place: Workplace,
+  unit: Unit,
+  { hash, processes, runtime, target }: Registered,
+  say: Say,
+): Promise<boolean> {
+  const { stack, loader, ports } = place;
+  const { layer, root } = loader.folder(unit.name);
+  const service = unit.kind === 'service' ? unit : undefined;
+  const address = (port: string) =>
+    `http://${HOST}:${ports.number(unit.name, port, service?.ports[port].number ?? 0)}`;
+  const probes = service ? probesOf(service.ready).map(([, probe]) => probe) : [];
+  const http = probes.find((probe) => probe.type === 'http' && probe.body === undefined);
+  const entry: RegistryEntry = {
+    unit: unit.name,
+    kind: unit.kind,
+    layer,
+    summary: unit.summary,
+    hash,
+    deployedAt: new Date().toISOString(),
+    root,
+    dependsOn: dependenciesOf(unit),
+    ports: Object.fromEntries(
+      Object.entries(service?.ports ?? {}).map(([name, { number, protocol }]) => [
+        name,
+        { number: ports.number(unit.name, name, number), protocol },
+      ]),
+    ),
+    processes,
+    runtime,
+    url: service?.route && `${address(service.route.port)}${service.route.path ?? ''}`,
+    healthUrl: http?.type === 'http' ? `${address(http.port)}${http.path}` : undefined,
+    route: service?.route && {
+      host: `${unit.name}.localhost`,
+      target: target ?? address(service.route.port),
+    },
+    collects: service?.collect !== undefined,
+  };
+  const before = readEntry(stack, unit.name);
+  if (before && same(before, entry)) return false;
+  writeEntry(stack, entry);
+  await collect(place, say);
+  return true;
+}
+
+const same = (a: RegistryEntry, b: RegistryEntry): boolean =>
+  JSON.stringify({ ...a, deployedAt: '' }) === JSON.stringify({ ...b, deployedAt: '' });
+
+/** Lets every deployed collector write its files anew. */
+export async function collect(place: Workplace, say: Say): Promise<void> {
+  const entries = readRegistry(place.stack);
+  for (const { unit } of entries.filter((entry) => entry.collects)) {
+    const definition = place.loader.unit(unit);
+    if (definition.kind !== 'service' || !definition.collect) continue;
+    const files = definition.collect(entries, planContext(definition, { ...place, progress: say }));
+    for (const [file, content] of Object.entries(files)) writeIfChanged(file, content);
+  }
+}

@@ -1,0 +1,279 @@
+/** Containers are brought to their wanted state: what has the same hash and runs is left alone. */
+import { mkdirSync } from 'node:fs';
+import { StackError, type Service, type Unit } from '@stack/model';
+import { probe as ask } from '@stack/supervisor';
+import type Docker from 'dockerode';
+import { type Deployed, type Say, collect, converge, register, resolveProbe, settlePorts } from '../converge';
+import { sha256 } from '../files';
+import { planContext } from '../native/context';
+import { clearFailure, writeFailure } from '../native/failures';
+import { readEntry, removeEntry } from '../native/registry';
+import { HOST } from '../native/resolver';
+import { type ContainerSpec, containersOf, servedBy } from './containers';
+import { orNothing, saidBy, statusOf } from './engine';
+import { ensureImage, imageFor } from './images';
+import { lastLines } from './logs';
+import { LABELS, containerName, volumeName } from './names';
+import type { DockerSession } from './session';
+import { prepareVolumes, secretsMount } from './volumes';
+
+/** Milliseconds that a container may take until it is ready. */
+const PATIENCE = 180_000;
+const POLL = 100;
+/** Log lines that an error shows. */
+const SHOWN = 20;
+
+/**
+ * Brings one unit to its wanted state and returns when it is healthy.
+ * @throws StackError with the reason, the last lines of the log and what to do
+ */
+export async function deployInDocker(session: DockerSession, name: string, say: Say): Promise<Deployed> {
+  try {
+    const deployed = await deploy(session, session.loader.unit(name), say);
+    clearFailure(session.stack, name);
+    return deployed;
+  } catch (caught) {
+    const error = told(caught, name);
+    const layer = session.loader.folders.get(name)?.layer;
+    if (layer) writeFailure(session.stack, { unit: name, layer, message: String(error) });
+    throw error;
+  }
+}
+
+/** What the engine refuses, without its client's stack trace. */
+const told = (error: unknown, unit: string): unknown =>
+  statusOf(error) === undefined
+    ? error
+    : new StackError('DOCKER_REFUSED', `${unit}: the Docker engine refuses: ${saidBy(error)}`);
+
+async function deploy(session: DockerSession, unit: Unit, say: Say): Promise<Deployed> {
+  switch (unit.kind) {
+    case 'service':
+      return deployService(session, unit, say);
+    case 'module': {
+      const { native } = unit;
+      if (!native) return { changed: false, summary: 'is only in the cloud' };
+      const context = planContext(unit, { ...session, progress: say });
+      return converge(session, unit, context, [], () => native.apply(context));
+    }
+    case 'job':
+      // A container's programs prepare themselves: what a job makes natively is in the image, or in the stack's volume.
+      return { changed: false, summary: 'is done by the container that uses it' };
+  }
+}
+
+async function deployService(session: DockerSession, unit: Service, say: Say): Promise<Deployed> {
+  const { docker, project, stack } = session;
+  const before = await containersOfUnit(session, unit.name);
+  const published = new Set(before.flatMap(({ Ports }) => Ports.map(({ PublicPort }) => PublicPort)));
+  settlePorts(session, unit, (_, port) => published.has(port), say);
+  const context = planContext(unit, { ...session, progress: say });
+  if (unit.collect) for (const volume of Object.keys(unit.volumes)) context.volume(volume);
+  const services = session.loader.all().filter((one): one is Service => one.kind === 'service');
+  const specs = containersOf(unit, stack, session.values, services);
+  const started: string[] = [];
+  const wanted = new Set(specs.map(({ name }) => `/${containerName(project, name)}`));
+  for (const { Id, Names } of before)
+    if (!Names.some((name) => wanted.has(name))) await docker.getContainer(Id).remove({ force: true });
+  const hashes: string[] = [];
+  for (const spec of specs) {
+    const image = imageFor(stack.workspace, spec.image);
+    const id = await ensureImage(docker, image, say);
+    const options = optionsOf(session, unit, spec, image);
+    const hash = sha256(JSON.stringify([options, spec.secrets, id]));
+    hashes.push(hash);
+    const container = docker.getContainer(containerName(project, spec.name));
+    const found = await orNothing(container.inspect());
+    if (found && found.Config.Labels[LABELS.hash] === hash && found.State.Running) {
+      if (isWell(found)) continue;
+    } else {
+      if (found && found.Config.Labels[LABELS.stack] !== stack.name) throw foreign(spec, project);
+      if (found) await end(container);
+      await prepareVolumes(session, spec, image);
+      for (const { folder } of spec.binds) mkdirSync(folder, { recursive: true });
+      await docker.createContainer({ ...options, Labels: { ...options.Labels, [LABELS.hash]: hash } });
+      started.push(spec.process);
+    }
+    await start(session, unit, spec, say);
+  }
+  const route = unit.route && {
+    target: `http://${servedBy(unit, unit.route.port)}:${unit.ports[unit.route.port].number}`,
+  };
+  const changed = await register(
+    session,
+    unit,
+    {
+      hash: sha256(hashes.join()),
+      processes: specs.map(({ name }) => containerName(project, name)),
+      runtime: 'docker',
+      ...route,
+    },
+    say,
+  );
+  if (started.length === 0) return { changed, summary: changed ? 'registered' : 'unchanged' };
+  return { changed: true, summary: `started${specs.length > 1 ? ` ${started.join(', ')}` : ''}` };
+}
+
+const isWell = ({ State }: Docker.ContainerInspectInfo): boolean => State.Health?.Status !== 'unhealthy';
+
+const foreign = (spec: ContainerSpec, project: string): StackError =>
+  new StackError(
+    'FOREIGN_CONTAINER',
+    `a container called ${containerName(project, spec.name)} is there, and none of this stack`,
+    `rename or remove it: docker rm -f ${containerName(project, spec.name)}`,
+  );
+
+/** As the engine is told it, without the hash. */
+function optionsOf(
+  { ports, project, stack }: DockerSession,
+  unit: Service,
+  spec: ContainerSpec,
+  image: string,
+): Docker.ContainerCreateOptions {
+  const secrets = secretsMount(spec);
+  const published = Object.entries(spec.ports).map(
+    ([number, port]) => [`${number}/tcp`, ports.number(unit.name, port, unit.ports[port].number)] as const,
+  );
+  return {
+    name: containerName(project, spec.name),
+    Image: image,
+    ...(spec.argv && { Entrypoint: spec.argv.slice(0, 1), Cmd: spec.argv.slice(1) }),
+    Env: Object.entries(spec.env).map(([name, value]) => `${name}=${value}`),
+    User: spec.user,
+    Labels: {
+      [LABELS.stack]: stack.name,
+      [LABELS.unit]: spec.unit,
+      [LABELS.process]: spec.process,
+    },
+    ExposedPorts: Object.fromEntries(published.map(([port]) => [port, {}])),
+    Healthcheck: spec.health && {
+      Test: ['CMD', ...spec.health],
+      Interval: 10e9,
+      Timeout: 5e9,
+      Retries: 3,
+      StartPeriod: 60e9,
+    },
+    HostConfig: {
+      NetworkMode: project,
+      PortBindings: Object.fromEntries(
+        published.map(([port, number]) => [port, [{ HostIp: HOST, HostPort: String(number) }]]),
+      ),
+      Mounts: [
+        ...spec.mounts.map(({ volume, target }) => ({
+          Type: 'volume' as const,
+          Source: volumeName(project, volume),
+          Target: target,
+        })),
+        ...(secrets
+          ? [
+              {
+                Type: 'volume' as const,
+                Source: volumeName(project, secrets.volume),
+                Target: secrets.target,
+                ReadOnly: true,
+              },
+            ]
+          : []),
+        ...spec.binds.map(({ folder, target }) => ({
+          Type: 'bind' as const,
+          Source: folder,
+          Target: target,
+          ReadOnly: true,
+        })),
+      ],
+      Tmpfs: { '/tmp': '' },
+      ReadonlyRootfs: spec.readOnly,
+      CapDrop: ['ALL'],
+      CapAdd: [...spec.capabilities],
+      SecurityOpt: ['no-new-privileges:true'],
+      Memory: spec.memory,
+      Init: true,
+      RestartPolicy: { Name: 'unless-stopped' },
+      LogConfig: { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '3' } },
+    },
+    NetworkingConfig: { EndpointsConfig: { [project]: { Aliases: [...spec.aliases] } } },
+  };
+}
+
+async function end(container: Docker.Container): Promise<void> {
+  await container.stop({ t: 10 }).catch((error: unknown) => {
+    // 304: it doesn't run.
+    if (statusOf(error) !== 304) throw error;
+  });
+  await container.remove({ force: true });
+}
+
+/** Starts the container if it doesn't run, and waits until its probe is answered. */
+async function start(session: DockerSession, unit: Service, spec: ContainerSpec, say: Say): Promise<void> {
+  const name = containerName(session.project, spec.name);
+  const container = session.docker.getContainer(name);
+  try {
+    await container.start();
+  } catch (error) {
+    if (statusOf(error) !== 304) throw notStarted(spec, saidBy(error));
+  }
+  const target = resolveProbe(session, unit, spec.probe);
+  const deadline = Date.now() + PATIENCE;
+  say(`waiting for ${spec.name}`);
+  for (let reason = ''; ;) {
+    const { State, RestartCount } = await container.inspect();
+    if (!State.Running || RestartCount > 0)
+      throw new StackError(
+        'NOT_READY',
+        `${spec.name} ends at once, with exit status ${State.ExitCode}${State.OOMKilled ? ' (it needed more than its memory)' : ''}`,
+        `make logs s=${unit.name}`,
+        await lastLines(session.docker, name, SHOWN),
+      );
+    try {
+      await ask(target, Date.parse(State.StartedAt));
+      return;
+    } catch (error) {
+      reason = (error as Error).message;
+    }
+    if (Date.now() > deadline)
+      throw new StackError(
+        'NOT_READY',
+        `${spec.name} isn't ready after ${PATIENCE / 1_000} s: ${reason}`,
+        `make logs s=${unit.name}`,
+        await lastLines(session.docker, name, SHOWN),
+      );
+    await new Promise((done) => setTimeout(done, POLL));
+  }
+}
+
+function notStarted(spec: ContainerSpec, said: string): StackError {
+  const port = /(?:bind|port).*?:(\d+).*(?:in use|already allocated)/.exec(said)?.[1];
+  if (port)
+    return new StackError(
+      'PORT_TAKEN',
+      `${spec.name} can't have the port ${port}: somebody else has it`,
+      `docker ps shows who, if it is a container; else lsof -i :${port}`,
+      [said],
+    );
+  return new StackError('NOT_STARTED', `${spec.name} can't be started: ${said}`);
+}
+
+export const containersOfUnit = (
+  { docker, stack }: Pick<DockerSession, 'docker' | 'stack'>,
+  unit?: string,
+): Promise<Docker.ContainerInfo[]> =>
+  docker.listContainers({
+    all: true,
+    filters: {
+      label: [`${LABELS.stack}=${stack.name}`, ...(unit ? [`${LABELS.unit}=${unit}`] : [])],
+    },
+  });
+
+/** Removes the unit's containers and forgets it; its volumes stay. */
+export async function destroyInDocker(session: DockerSession, name: string, say: Say): Promise<Deployed> {
+  const existed = readEntry(session.stack, name) !== undefined;
+  const containers = await containersOfUnit(session, name);
+  for (const { Id } of containers) await end(session.docker.getContainer(Id));
+  removeEntry(session.stack, name);
+  clearFailure(session.stack, name);
+  session.ports.forget(name);
+  if (existed) await collect(session, say);
+  return existed || containers.length > 0
+    ? { changed: true, summary: containers.length > 0 ? 'removed' : 'forgotten' }
+    : { changed: false, summary: 'was not deployed' };
+}

@@ -1,0 +1,104 @@
+/** Images: there, or pulled with progress. */
+import { existsSync, readFileSync } from 'node:fs';
+import * as path from 'node:path';
+import { StackError } from '@stack/model';
+import type Docker from 'dockerode';
+import { readJson } from '../files';
+import { isOurs } from './containers';
+import { orNothing, saidBy } from './engine';
+
+/** Digests of the images that definitions name, written by `make images-lock`. */
+export const lockFile = (workspace: string): string => path.join(workspace, 'docker', 'images.lock.json');
+
+/**
+ * The image that is run for the one that a definition names: STACK_IMAGES (a JSON file, for a registry of one's own or
+ * for tests), then the locked digest, then the name itself.
+ */
+export function imageFor(workspace: string, image: string, env: NodeJS.ProcessEnv = process.env): string {
+  const file = env.STACK_IMAGES;
+  if (file) {
+    const absolute = path.resolve(workspace, file);
+    if (!existsSync(absolute)) throw new StackError('NO_FILE', `STACK_IMAGES=${file}: there is no such file`);
+    const given = (JSON.parse(readFileSync(absolute, 'utf8')) as Record<string, string>)[image];
+    if (given) return given;
+  }
+  const locked = readJson<Record<string, string>>(lockFile(workspace));
+  return locked?.[image] ?? image;
+}
+
+/**
+ * Makes sure that the engine has the image; returns its id.
+ * @throws StackError when it can't be pulled, or is one of ours that isn't built
+ */
+export async function ensureImage(
+  docker: Docker,
+  image: string,
+  say: (message: string) => void,
+): Promise<string> {
+  const found = await orNothing(docker.getImage(image).inspect());
+  if (found) return found.Id;
+  if (isOurs(image))
+    throw new StackError(
+      'NO_IMAGE',
+      `the image ${image} isn't built`,
+      `npx nx image ${image.slice('stack/'.length).split(':')[0]}`,
+    );
+  say(`pulling ${image}`);
+  try {
+    const stream = await docker.pull(image);
+    await follow(docker, stream, image, say);
+  } catch (error) {
+    throw notPulled(image, saidBy(error));
+  }
+  return (await docker.getImage(image).inspect()).Id;
+}
+
+interface PullEvent {
+  readonly id?: string;
+  readonly error?: string;
+  readonly progressDetail?: { readonly current?: number; readonly total?: number };
+}
+
+function follow(
+  docker: Docker,
+  stream: NodeJS.ReadableStream,
+  image: string,
+  say: (message: string) => void,
+): Promise<void> {
+  const layers = new Map<string, { current: number; total: number }>();
+  let spoke = Date.now();
+  return new Promise((resolve, reject) => {
+    docker.modem.followProgress(
+      stream,
+      (error: Error | null, events: PullEvent[]) => {
+        const failure = error?.message ?? (events ?? []).find((event) => event.error)?.error;
+        if (failure) reject(new Error(failure));
+        else resolve();
+      },
+      ({ id, progressDetail }: PullEvent) => {
+        if (id && progressDetail?.total)
+          layers.set(id, { current: progressDetail.current ?? 0, total: progressDetail.total });
+        if (Date.now() - spoke < 2_000 || layers.size === 0) return;
+        spoke = Date.now();
+        const sum = (field: 'current' | 'total') =>
+          [...layers.values()].reduce((all, layer) => all + layer[field], 0) / 1e6;
+        say(`pulling ${image}: ${sum('current').toFixed(0)} of ${sum('total').toFixed(0)} MB`);
+      },
+    );
+  });
+}
+
+function notPulled(image: string, reason: string): StackError {
+  const full = /no space left/.test(reason);
+  const away = /no such host|timeout|refused|unreachable|server misbehaving|TLS|i\/o/i.test(reason);
+  return new StackError(
+    full ? 'DISK_FULL' : 'NO_IMAGE',
+    `the image ${image} can't be pulled: ${full ? 'the disk is full' : away ? "its registry can't be reached" : reason}`,
+    full
+      ? 'make room: docker system df, docker system prune'
+      : away
+        ? `on a machine that reaches it: docker pull ${image} && docker save ${image} -o image.tar; here: docker load -i image.tar`
+        : `docker pull ${image} shows it too; a registry of your own: STACK_IMAGES=<file.json>`,
+    [reason],
+  );
+}

@@ -1,0 +1,18 @@
+/** What the stack's things are called in the engine. */
+import type { StackPaths } from '../stack';
+
+export const LABELS = {
+  stack: 'dev.freelancer-stack.stack',
+  unit: 'dev.freelancer-stack.unit',
+  process: 'dev.freelancer-stack.process',
+  /** Of the wanted state: an equal one means nothing to do. */
+  hash: 'dev.freelancer-stack.hash',
+  /** Of what an image of ours was built from. */
+  content: 'dev.freelancer-stack.content',
+} as const;
+
+export const projectOf = ({ name }: Pick<StackPaths, 'name'>): string => `stack-${name}`;
+
+export const containerName = (project: string, name: string): string => `${project}-${name}`;
+
+export const volumeName = (project: string, volume: string): string => `${project}_${volume}`;

