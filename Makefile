@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 STACK_CLI := node tools/cli/bin/stack.cjs $(if $(VERBOSE),--verbose)
 CLOUD = $(STACK_CLI) cloud --environment '$(or $(ENV),prod)'
 
-.PHONY: help setup deploy-local pipeline rollback status secret logs down reset plan deploy-prod destroy-prod drift cost state-remote state-local state-unlock cloud-secret kubernetes deploy-emulated validate cloud-setup graph test lint build affected bench connector format
+.PHONY: help setup deploy-local pipeline rollback status secret logs down reset plan deploy-prod destroy-prod drift cost state-remote state-local state-unlock cloud-secret compose kubernetes deploy-emulated validate cloud-setup graph test lint build affected bench connector format
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -69,6 +69,9 @@ cloud-secret: cloud-setup ## Write a secret's value: make cloud-secret UNIT=snow
 
 deploy-emulated: cloud-setup ## Apply the real Terraform to an emulator of AWS (moto)
 	@$(CLOUD) emulated
+
+compose: setup ## Write a compose file that is what RUNTIME=docker makes
+	@$(STACK_CLI) compose
 
 kubernetes: setup ## Write manifests for a cluster (NAMESPACE=, DOMAIN=, REGISTRY=, TAG=)
 	@$(STACK_CLI) kubernetes $(if $(NAMESPACE),--namespace '$(NAMESPACE)') $(if $(DOMAIN),--domain '$(DOMAIN)') $(if $(REGISTRY),--registry '$(REGISTRY)') $(if $(TAG),--tag '$(TAG)')

@@ -6,7 +6,9 @@ import { Loader, findWorkspace } from '@stack/runtime';
 describe('docs/infrastructure.md', () => {
   const workspace = findWorkspace();
   const text = readFileSync(path.join(workspace, 'docs', 'infrastructure.md'), 'utf8');
-  const modules = new Loader(workspace).all().flatMap((unit) => (unit.kind === 'module' && unit.aws ? [unit] : []));
+  const modules = new Loader(workspace)
+    .all()
+    .flatMap((unit) => (unit.kind === 'module' && unit.aws ? [unit] : []));
 
   it.each(modules.map((unit) => [unit.name, unit] as const))('names every output of %s', (name, unit) => {
     const row = text.split('\n').find((line) => line.startsWith(`| \`${name}\``)) ?? '';

@@ -19,7 +19,12 @@ export const duckdbHttp = defineService({
   },
   ready: httpReady('http', '/health'),
   native: { plan: async (context) => nodeProgram(context) },
-  docker: { image: 'stack/duckdb-http:dev', build: { from: 'node' }, health: nodeHealth },
+  docker: {
+    image: 'stack/duckdb-http:dev',
+    build: { from: 'node' },
+    env: { ALLOWED_HOSTS: own.host('http') },
+    health: nodeHealth,
+  },
   aws: fargate({ ephemeral: ['snapshots'] }),
   route: { port: 'http' },
   memory: '1Gi',

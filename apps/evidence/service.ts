@@ -24,7 +24,7 @@ export const evidence = defineService({
   docker: {
     image: 'stack/evidence:dev',
     build: { from: 'node', files: { site: 'dist/apps/evidence-site' } },
-    env: { EVIDENCE_SITE_DIR: '/app/site' },
+    env: { EVIDENCE_SITE_DIR: '/app/site', ALLOWED_HOSTS: own.host('http') },
     health: nodeHealth,
   },
   aws: fargate({ ephemeral: ['snapshots'] }),

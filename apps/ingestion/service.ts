@@ -44,7 +44,7 @@ export const ingestion = defineService({
     image: 'stack/ingestion:dev',
     build: { from: 'python', programs: { '.tools/connectors': 'apps/ingestion/connectors' } },
     health: nodeHealth,
-    env: { STACK_SOCKET: leases },
+    env: { STACK_SOCKET: leases, ALLOWED_HOSTS: own.host('http') },
     apart: { none: 'writes a warehouse that is a file, beside Dagster' },
   },
   aws: { none: "it loads this machine's DuckDB; in production Airbyte loads Snowflake, see its README" },

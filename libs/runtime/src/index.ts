@@ -14,6 +14,7 @@ export * from './native/registry';
 export * from './native/secrets';
 export * from './native/session';
 export * from './native/status';
+export * from './docker/compose';
 export * from './docker/containers';
 export * from './docker/deploy';
 export * from './docker/engine';

@@ -1,3 +1,4 @@
+export * from './docker';
 export { findBrowser, launchBrowser } from './browser';
 export { Moto, freePort } from './moto';
 export { TestStack } from './test-stack';

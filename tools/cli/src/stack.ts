@@ -3,6 +3,7 @@ import { StackError } from '@stack/model';
 import { asStackError, forStack } from '@stack/runtime';
 import { Command } from 'commander';
 import * as cloud from './cloud';
+import { compose } from './compose';
 import { down, reset } from './down';
 import { emulated } from './emulated';
 import { exec } from './exec';
@@ -67,6 +68,10 @@ program
   .option('--lease <name>', 'hold this lease meanwhile (`warehouse`, for whatever writes it)')
   .action(exec);
 
+program
+  .command('compose')
+  .description('write a compose file that is what the runtime docker makes')
+  .action(compose);
 program
   .command('kubernetes')
   .description('write manifests of the services for a cluster')

@@ -23,6 +23,10 @@ const POLL = 100;
 /** Log lines that an error shows. */
 const SHOWN = 20;
 
+/** How the engine asks whether a container is healthy. */
+export const HEALTH_SECONDS = { interval: 10, timeout: 5, startPeriod: 60, retries: 3 } as const;
+export const LOGGING = { driver: 'json-file', options: { 'max-size': '10m', 'max-file': '3' } } as const;
+
 /**
  * Brings one unit to its wanted state and returns when it is healthy.
  * @throws StackError with the reason, the last lines of the log and what to do
@@ -148,10 +152,10 @@ function optionsOf(
     ExposedPorts: Object.fromEntries(published.map(([port]) => [port, {}])),
     Healthcheck: spec.health && {
       Test: ['CMD', ...spec.health],
-      Interval: 10e9,
-      Timeout: 5e9,
-      Retries: 3,
-      StartPeriod: 60e9,
+      Interval: HEALTH_SECONDS.interval * 1e9,
+      Timeout: HEALTH_SECONDS.timeout * 1e9,
+      Retries: HEALTH_SECONDS.retries,
+      StartPeriod: HEALTH_SECONDS.startPeriod * 1e9,
     },
     HostConfig: {
       NetworkMode: project,
@@ -189,7 +193,7 @@ function optionsOf(
       Memory: spec.memory,
       Init: true,
       RestartPolicy: { Name: 'unless-stopped' },
-      LogConfig: { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '3' } },
+      LogConfig: { Type: LOGGING.driver, Config: LOGGING.options },
     },
     NetworkingConfig: { EndpointsConfig: { [project]: { Aliases: [...spec.aliases] } } },
   };

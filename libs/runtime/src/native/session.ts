@@ -4,10 +4,12 @@
  */
 import { type Resolver, StackError, resolve } from '@stack/model';
 import { type SupervisorClient, SupervisorError } from '@stack/supervisor';
+import { containerStatus } from '../docker/status';
 import { Loader } from '../loader';
 import { type StackPaths, stackPaths } from '../stack';
 import { ensureSupervisor } from './daemon';
 import { Ports } from './ports';
+import { readRegistry } from './registry';
 import { nativeResolver } from './resolver';
 
 export interface Session {
@@ -29,6 +31,7 @@ export async function openSession(
   stack: StackPaths = stackPaths(),
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<Session> {
+  await refuseContainers(stack);
   const loader = new Loader(stack.workspace);
   const supervisor = await ensureSupervisor(stack);
   const { token } = await supervisor.call(
@@ -48,6 +51,17 @@ export async function openSession(
       supervisor.close();
     },
   };
+}
+
+async function refuseContainers(stack: StackPaths): Promise<void> {
+  if (!readRegistry(stack).some(({ runtime }) => runtime === 'docker')) return;
+  const running = (await containerStatus(stack).catch(() => [])).filter(({ pid }) => pid);
+  if (running.length > 0)
+    throw new StackError(
+      'OTHER_RUNTIME',
+      `the stack ${stack.name} runs in Docker, as ${running.length} containers`,
+      'make down, then deploy it again; or another stack: STACK=<name>',
+    );
 }
 
 /** The supervisor's errors in the form that the user sees. */

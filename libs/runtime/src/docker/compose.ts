@@ -1,0 +1,141 @@
+/** The stack as a compose file: what the runtime makes, for whoever would rather have `docker compose` make it. */
+import type { Service } from '@stack/model';
+import type { Workplace } from '../converge';
+import { HOST } from '../native/resolver';
+import { type ContainerSpec, SECRETS, containersOf, isOurs } from './containers';
+import { HEALTH_SECONDS, LOGGING } from './deploy';
+import { imageFor } from './images';
+import { LABELS, containerName, projectOf, volumeName } from './names';
+import { ContainerValues } from './values';
+
+type Place = Pick<Workplace, 'stack' | 'loader' | 'ports'>;
+
+export interface Compose {
+  /** A file of the Compose Specification, with no secret in it. */
+  readonly file: ComposeFile;
+  /** Files of the folder `secrets` beside it: name → content. */
+  readonly secrets: Readonly<Record<string, string>>;
+}
+
+export interface ComposeFile {
+  readonly name: string;
+  readonly services: Readonly<Record<string, object>>;
+  readonly networks: object;
+  readonly volumes: object;
+  readonly secrets?: object;
+}
+
+/** Every service that has an image, as containers. */
+export function composeOf(place: Place): Compose {
+  const { stack, loader } = place;
+  const project = projectOf(stack);
+  const services = loader
+    .all()
+    .filter((unit): unit is Service => unit.kind === 'service')
+    .sort((a, b) => a.name.localeCompare(b.name));
+  const values = new ContainerValues(stack, loader);
+  const specs = services
+    .filter(({ docker }) => docker)
+    .flatMap((service) => containersOf(service, stack, values, services).map((spec) => ({ service, spec })));
+  const healthy = new Set(specs.filter(({ spec }) => spec.health).map(({ spec }) => spec.name));
+  const volumes = [...new Set(specs.flatMap(({ spec }) => spec.mounts.map(({ volume }) => volume)))].sort();
+  const secrets = specs.flatMap(({ spec }) =>
+    Object.entries(spec.secrets).map(([name, value]) => [fileOf(spec, name), value] as const),
+  );
+  return {
+    file: {
+      name: project,
+      services: Object.fromEntries(
+        specs.map(({ service, spec }) => [spec.name, serviceOf(place, project, service, spec, healthy)]),
+      ),
+      networks: { default: { name: project, labels: { [LABELS.stack]: stack.name } } },
+      volumes: Object.fromEntries(
+        volumes.map((volume) => [
+          volume,
+          { name: volumeName(project, volume), labels: { [LABELS.stack]: stack.name } },
+        ]),
+      ),
+      ...(secrets.length > 0 && {
+        secrets: Object.fromEntries(secrets.map(([name]) => [name, { file: `./secrets/${name}` }])),
+      }),
+    },
+    secrets: Object.fromEntries(secrets),
+  };
+}
+
+/** Name of a secret in the file, and of the file that has its value. */
+const fileOf = (spec: ContainerSpec, name: string): string =>
+  `${spec.name}_${name}`.toUpperCase().replaceAll(/\W/g, '_');
+
+function serviceOf(
+  { stack, ports }: Place,
+  project: string,
+  { name, ports: defined }: Service,
+  spec: ContainerSpec,
+  healthy: ReadonlySet<string>,
+): object {
+  const secrets = Object.keys(spec.secrets);
+  return {
+    container_name: containerName(project, spec.name),
+    image: imageFor(stack.workspace, spec.image),
+    // One of ours is in no registry.
+    ...(isOurs(spec.image) && { pull_policy: 'never' }),
+    ...(spec.argv && { entrypoint: escaped(spec.argv.slice(0, 1)), command: escaped(spec.argv.slice(1)) }),
+    environment: Object.fromEntries(Object.entries(spec.env).map(([key, value]) => [key, escape(value)])),
+    ...(secrets.length > 0 && {
+      secrets: secrets.map((secret) => ({
+        source: fileOf(spec, secret),
+        target: `${SECRETS}/${secret}`,
+      })),
+    }),
+    ...(spec.user && { user: spec.user }),
+    read_only: spec.readOnly,
+    tmpfs: ['/tmp'],
+    cap_drop: ['ALL'],
+    ...(spec.capabilities.length > 0 && { cap_add: [...spec.capabilities] }),
+    security_opt: ['no-new-privileges:true'],
+    init: true,
+    mem_limit: String(spec.memory),
+    ...(Object.keys(spec.ports).length > 0 && {
+      ports: Object.entries(spec.ports).map(([number, port]) => ({
+        target: Number(number),
+        published: String(ports.number(name, port, defined[port].number)),
+        host_ip: HOST,
+        protocol: 'tcp',
+      })),
+    }),
+    volumes: [
+      ...spec.mounts.map(({ volume, target }) => ({ type: 'volume', source: volume, target })),
+      ...spec.binds.map(({ folder, target }) => ({ type: 'bind', source: folder, target, read_only: true })),
+    ],
+    networks: { default: { aliases: [...spec.aliases] } },
+    ...(spec.health && {
+      healthcheck: {
+        test: ['CMD', ...escaped(spec.health)],
+        interval: `${HEALTH_SECONDS.interval}s`,
+        timeout: `${HEALTH_SECONDS.timeout}s`,
+        start_period: `${HEALTH_SECONDS.startPeriod}s`,
+        retries: HEALTH_SECONDS.retries,
+      },
+    }),
+    ...(spec.after.length > 0 && {
+      depends_on: Object.fromEntries(
+        spec.after.map((other) => [
+          other,
+          { condition: healthy.has(other) ? 'service_healthy' : 'service_started' },
+        ]),
+      ),
+    }),
+    restart: 'unless-stopped',
+    logging: LOGGING,
+    labels: {
+      [LABELS.stack]: stack.name,
+      [LABELS.unit]: spec.unit,
+      [LABELS.process]: spec.process,
+    },
+  };
+}
+
+/** Compose replaces `$NAME`; `$$` is a dollar. */
+const escape = (text: string): string => text.replaceAll('$', '$$$$');
+const escaped = (words: readonly string[]): string[] => words.map(escape);

@@ -1,0 +1,173 @@
+import { type Server, createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { mkdtempSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import * as path from 'node:path';
+import type { Service } from '@stack/model';
+import Ajv from 'ajv8/dist/2020';
+import { Loader } from '../loader';
+import { Ports } from '../native/ports';
+import { findWorkspace, stackPaths } from '../stack';
+import { composeOf } from './compose';
+import { bytesOf, containersOf } from './containers';
+import { openEngine } from './engine';
+import { imageFor } from './images';
+import { ContainerValues } from './values';
+
+const workspace = findWorkspace();
+const paths = stackPaths(workspace, {
+  STACK: 'spec',
+  STACK_HOME: mkdtempSync(path.join(tmpdir(), 'docker-spec-')),
+});
+const loader = new Loader(workspace);
+const values = new ContainerValues(paths, loader);
+const services = loader.all().filter((unit): unit is Service => unit.kind === 'service');
+const containers = (name: string) =>
+  containersOf(services.find((one) => one.name === name) as Service, paths, values, services);
+
+describe('the containers of a service', () => {
+  it('reach others by name, with the ports of their definitions', () => {
+    const [{ env, after, aliases, ports }] = containers('duckdb-http');
+    expect(env).toMatchObject({
+      LAKE_S3_ENDPOINT: 'http://object-store:8333',
+      HOST: '0.0.0.0',
+      PORT: '4200',
+    });
+    expect(after).toEqual(['object-store']);
+    expect(aliases).toEqual(['duckdb-http', 'duckdb-http.localhost']);
+    expect(ports).toEqual({ 4200: 'http' });
+  });
+
+  it('have what is secret apart from their environment', () => {
+    const [{ env, secrets, argv }] = containers('ingestion');
+    expect(Object.keys(secrets)).toEqual(
+      expect.arrayContaining(['DATABASE_URL', 'CLIENT_SECRET', 'STACK_SOCKET']),
+    );
+    expect(secrets.DATABASE_URL).toMatch(/^postgresql:\/\/postgres:.+@postgres:5432\/ingestion$/);
+    expect(JSON.stringify([env, argv])).not.toContain(secrets.CLIENT_SECRET);
+  });
+
+  it('are one for each process, one after the other', () => {
+    expect(containers('orchestration').map(({ name, after, aliases }) => [name, after, aliases])).toEqual([
+      ['orchestration-code', ['ingestion', 'object-store', 'postgres'], ['orchestration-code']],
+      [
+        'orchestration-webserver',
+        ['orchestration-code'],
+        ['orchestration-webserver', 'orchestration', 'orchestration.localhost'],
+      ],
+      ['orchestration-daemon', ['orchestration-webserver'], ['orchestration-daemon']],
+    ]);
+    expect(containers('orchestration')[2].env.DAGSTER_CODE_HOST).toBe('orchestration-code');
+  });
+
+  it('share what natively is the stack’s folder', () => {
+    const shared = { volume: 'shared', target: '/stack' };
+    for (const name of ['ingestion', 'orchestration'])
+      expect(containers(name)[0].mounts).toContainEqual(shared);
+    expect(containers('redis')[0].mounts).not.toContainEqual(shared);
+    expect(containers('ingestion')[0].env.WAREHOUSE_PATH).toBe(
+      containers('orchestration')[0].env.WAREHOUSE_PATH,
+    );
+  });
+
+  it('see the folder of a collector, which its deploy writes on this machine', () => {
+    const [{ binds, mounts }] = containers('traefik');
+    expect(binds).toEqual([{ folder: `${paths.data}/traefik/config`, target: '/etc/traefik' }]);
+    expect(mounts).toEqual([]);
+  });
+
+  it('are refused when there is no image, or a secret that nothing could read', () => {
+    const redis = services.find((one) => one.name === 'redis') as Service;
+    const of = (docker: Service['docker']) => () =>
+      containersOf({ ...redis, docker }, paths, values, services);
+    expect(of(undefined)).toThrow(/redis has no image/);
+    expect(of({ ...redis.docker, image: 'a:1', command: undefined })).toThrow(
+      /docker.command: is needed, as its environment has secrets/,
+    );
+  });
+
+  it('have the memory that the definition says', () => {
+    expect([bytesOf('64Mi'), bytesOf('2Gi')]).toEqual([67_108_864, 2_147_483_648]);
+  });
+});
+
+describe('the compose file', () => {
+  const place = { stack: paths, loader, ports: new Ports(paths, {}) };
+  const { file, secrets } = composeOf(place);
+
+  it('is one of the Compose Specification', () => {
+    const schema = JSON.parse(
+      readFileSync(path.join(__dirname, 'fixtures/compose-spec.json'), 'utf8'),
+    ) as object;
+    const validate = new Ajv({ strict: false, allErrors: true, validateFormats: false }).compile(schema);
+    validate(file);
+    expect(validate.errors ?? []).toEqual([]);
+    // It would notice.
+    expect(validate({ ...file, services: { one: { image: 1 } } })).toBe(false);
+  });
+
+  it('has what the runtime makes, and no secret', () => {
+    expect(Object.keys(file.services)).toEqual(
+      [...services]
+        .sort((a, b) => a.name.localeCompare(b.name))
+        .flatMap(({ name }) => containers(name).map((one) => one.name)),
+    );
+    const written = JSON.stringify(file);
+    expect(Object.values(secrets).length).toBeGreaterThan(10);
+    for (const secret of Object.values(secrets)) expect(written).not.toContain(secret);
+    expect(file.services['orchestration-webserver']).toMatchObject({
+      depends_on: { 'orchestration-code': { condition: 'service_started' } },
+      networks: {
+        default: { aliases: ['orchestration-webserver', 'orchestration', 'orchestration.localhost'] },
+      },
+    });
+    expect(file.services['duckdb-http']).toMatchObject({
+      read_only: true,
+      user: '10001:10001',
+      depends_on: { 'object-store': { condition: 'service_started' } },
+    });
+  });
+
+  it('is the same each time', () => {
+    expect(JSON.stringify(composeOf(place).file)).toBe(JSON.stringify(file));
+  });
+});
+
+describe('the engine', () => {
+  const { DOCKER_HOST } = process.env;
+  let server: Server | undefined;
+  afterEach(() => {
+    process.env.DOCKER_HOST = DOCKER_HOST;
+    if (DOCKER_HOST === undefined) delete process.env.DOCKER_HOST;
+    server?.close();
+  });
+
+  it('that doesn’t answer is named, with how to start it', async () => {
+    process.env.DOCKER_HOST = 'tcp://127.0.0.1:1';
+    await expect(openEngine()).rejects.toMatchObject({
+      code: 'NO_DOCKER',
+      message: expect.stringContaining('tcp://127.0.0.1:1'),
+    });
+  });
+
+  it('that is too old is refused', async () => {
+    server = createServer((_, response) =>
+      response
+        .writeHead(200, { 'content-type': 'application/json' })
+        .end(JSON.stringify({ Version: '19.03', ApiVersion: '1.40' })),
+    );
+    await new Promise<void>((done) => server?.listen(0, '127.0.0.1', done));
+    process.env.DOCKER_HOST = `tcp://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    await expect(openEngine()).rejects.toMatchObject({ code: 'DOCKER_TOO_OLD' });
+  });
+});
+
+describe('an image', () => {
+  it('is another one where STACK_IMAGES says so', () => {
+    expect(imageFor(workspace, 'postgres:18.4', { STACK_IMAGES: 'tests/docker/images.json' })).toBe(
+      'stack-test/postgres:1',
+    );
+    expect(imageFor(workspace, 'other:1', { STACK_IMAGES: 'tests/docker/images.json' })).toBe('other:1');
+    expect(() => imageFor(workspace, 'other:1', { STACK_IMAGES: 'no.json' })).toThrow(/no such file/);
+  });
+});
