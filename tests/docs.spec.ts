@@ -1,7 +1,7 @@
-/** What docs/infrastructure.md says of the modules is what they have. */
+/** What the docs say of units is what they have. */
 import { readFileSync } from 'node:fs';
 import * as path from 'node:path';
-import { Loader, findWorkspace } from '@stack/runtime';
+import { Loader, findWorkspace, servicesTable } from '@stack/runtime';
 
 describe('docs/infrastructure.md', () => {
   const workspace = findWorkspace();
@@ -14,5 +14,14 @@ describe('docs/infrastructure.md', () => {
     const row = text.split('\n').find((line) => line.startsWith(`| \`${name}\``)) ?? '';
     const named = [...(row.split('|').at(-2) ?? '').matchAll(/`(\w+)`/g)].map(([, output]) => output);
     expect(named.sort()).toEqual(Object.keys(unit.aws?.outputs ?? {}).sort());
+  });
+});
+
+describe('docs/services.md', () => {
+  it('has the table that the definitions make (npx stack services writes it)', () => {
+    const workspace = findWorkspace();
+    const read = (...file: string[]) => readFileSync(path.join(workspace, ...file), 'utf8');
+    const standIns = JSON.parse(read('tests', 'docker', 'images.json')) as Record<string, string>;
+    expect(read('docs', 'services.md')).toContain(servicesTable(new Loader(workspace).all(), standIns));
   });
 });

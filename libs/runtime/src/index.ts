@@ -1,6 +1,7 @@
 export * from './converge';
 export * from './files';
 export * from './loader';
+export * from './services';
 export * from './stack';
 export * from './units';
 export * from './native/daemon';

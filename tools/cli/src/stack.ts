@@ -12,6 +12,7 @@ import { logs } from './logs';
 import { runPipeline } from './pipeline';
 import { rollback } from './rollback';
 import { secret } from './secret';
+import { services } from './services';
 import { status } from './status';
 import { up } from './up';
 
@@ -68,6 +69,7 @@ program
   .option('--lease <name>', 'hold this lease meanwhile (`warehouse`, for whatever writes it)')
   .action(exec);
 
+program.command('services').description('write the table of docs/services.md anew').action(services);
 program
   .command('compose')
   .description('write a compose file that is what the runtime docker makes')
