@@ -208,7 +208,7 @@ describe('a service on Fargate', () => {
       body: '{"a": "it\'s"}',
       contains: '"healthy":true',
     };
-    const [command, flag, code] = nodeHealth(probe, 80) ?? [];
+    const [command, flag, code] = nodeHealth(probe, 80, '127.0.0.1') ?? [];
     expect([command, flag]).toEqual(['node', '-e']);
     expect(() => new Function(code)).not.toThrow();
     expect(code).toContain('healthy');

@@ -183,7 +183,7 @@ const firstContainer = (service: Service): string => Object.keys(service.docker?
 
 /** A command inside the container that succeeds when it is healthy. */
 function health(service: Service, probe: Probe | undefined): object | undefined {
-  const command = probe && service.docker?.health?.(probe, service.ports[probe.port].number);
+  const command = probe && service.docker?.health?.(probe, service.ports[probe.port].number, '127.0.0.1');
   return command && { command: ['CMD', ...command], interval: 10, timeout: 5, retries: 5, startPeriod: 120 };
 }
 

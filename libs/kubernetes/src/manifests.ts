@@ -137,7 +137,7 @@ function probeOf(service: Service, probe: Probe | undefined): PodProbe | undefin
   if (probe.type === 'http' && probe.body === undefined)
     return { httpGet: { path: probe.path, port }, ...timing };
   if (probe.type === 'grpc') return { grpc: { port, service: probe.service }, ...timing };
-  const command = service.docker?.health?.(probe, port);
+  const command = service.docker?.health?.(probe, port, '127.0.0.1');
   return command ? { exec: { command: [...command] }, ...timing } : { tcpSocket: { port }, ...timing };
 }
 

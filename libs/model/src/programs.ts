@@ -13,17 +13,27 @@ export function nodeProgram(context: PlanContext, options: Partial<ProcessPlan> 
 }
 
 /** Asks an HTTP probe from inside an image that has Node; fails when the answer isn't 2xx, or lacks what the probe looks for. */
-export const nodeHealth = (probe: Probe, port: number): string[] | undefined =>
-  asked(probe, port, ({ url, body, contains }) => {
+export const nodeHealth = (probe: Probe, port: number, host: string): string[] | undefined =>
+  asked(probe, port, host, ({ url, body, contains }) => {
     const options = body && { method: 'POST', headers: { 'content-type': 'application/json' }, body };
     const right = `r.ok && (await r.text()).includes(${JSON.stringify(contains)})`;
     const ask = `fetch(${[url, ...(options ? [options] : [])].map((part) => JSON.stringify(part)).join(', ')})`;
     return ['node', '-e', `${ask}.then(async r => process.exit(${right} ? 0 : 1), () => process.exit(1))`];
   });
 
-/** The same from inside an image that has Python. */
-export const pythonHealth = (probe: Probe, port: number): string[] | undefined =>
-  asked(probe, port, ({ url, body, contains }) => {
+/** The same from inside an image that has Python; gRPC's health service too, where it has that package. */
+export const pythonHealth = (probe: Probe, port: number, host: string): string[] | undefined => {
+  if (probe.type === 'grpc') {
+    const stub = `S(grpc.insecure_channel("${host}:${port}"))`;
+    return [
+      'python3',
+      '-c',
+      'import sys, grpc; from grpc_health.v1.health_pb2 import HealthCheckRequest as R; ' +
+        'from grpc_health.v1.health_pb2_grpc import HealthStub as S; ' +
+        `sys.exit(${stub}.Check(R(service=${JSON.stringify(probe.service)}), timeout=4).status != 1)`,
+    ];
+  }
+  return asked(probe, port, host, ({ url, body, contains }) => {
     const request = body
       ? `${JSON.stringify(url)}, ${JSON.stringify(body)}.encode(), {"content-type": "application/json"}`
       : JSON.stringify(url);
@@ -34,6 +44,7 @@ export const pythonHealth = (probe: Probe, port: number): string[] | undefined =
       `import sys, urllib.request as r; sys.exit(${JSON.stringify(contains)} not in ${answer})`,
     ];
   });
+};
 
 interface Question {
   readonly url: string;
@@ -42,10 +53,10 @@ interface Question {
   readonly contains: string;
 }
 
-const asked = (probe: Probe, port: number, command: (question: Question) => string[]) =>
+const asked = (probe: Probe, port: number, host: string, command: (question: Question) => string[]) =>
   probe.type === 'http'
     ? command({
-        url: `http://127.0.0.1:${port}${probe.path}`,
+        url: `http://${host}:${port}${probe.path}`,
         body: probe.body,
         contains: probe.contains ?? '',
       })

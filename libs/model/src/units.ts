@@ -102,8 +102,11 @@ export interface Docker {
   readonly writable?: boolean;
   /** What root may do in it, of Linux's capabilities. Default: nothing. */
   readonly capabilities?: readonly string[];
-  /** Command inside the container that succeeds when the probe would; without it the image's own is asked. */
-  health?(probe: Probe, port: number): readonly string[] | undefined;
+  /**
+   * Command inside the container that succeeds when the probe would; without it the image's own is asked.
+   * `host`: who serves the port, which may be another process's container.
+   */
+  health?(probe: Probe, port: number, host: string): readonly string[] | undefined;
   /** The most memory that a container of it may have. Default: the definition's `memory`. */
   readonly memory?: string;
   /** Several processes from the same image, a container each; named as in `ready`. `ports`: those that it serves. */

@@ -92,14 +92,19 @@ describe('what a deploy asks AWS', () => {
       );
     });
 
+    const unasked = async () => {
+      throw new Error('built for nothing');
+    };
     it('isn’t pushed when the registry has it, or when it isn’t ours', async () => {
-      await expect(pushImage(work('there', 'stack/web:dev'))).resolves.toBeUndefined();
-      await expect(pushImage(work('missing'))).resolves.toBeUndefined();
+      await expect(pushImage(work('there', 'stack/web:dev'), unasked)).resolves.toBeUndefined();
+      await expect(pushImage(work('missing'), unasked)).resolves.toBeUndefined();
     });
 
     it('is asked of Docker otherwise: it says when that isn’t there', async () => {
       process.env.DOCKER_HOST = 'tcp://127.0.0.1:9';
-      await expect(pushImage(work('missing', 'stack/web:dev'))).rejects.toMatchObject({ code: 'NO_DOCKER' });
+      await expect(pushImage(work('missing', 'stack/web:dev'), async () => undefined)).rejects.toMatchObject({
+        code: 'NO_DOCKER',
+      });
       delete process.env.DOCKER_HOST;
     });
   });

@@ -30,14 +30,19 @@ export function imageTag(workspace: string): string {
 
 /**
  * Pushes the unit's image, unless the registry has it under this tag (tags never change).
- * @throws StackError when it isn't built, or Docker isn't running
+ * @param build makes sure that the image is that of the checkout, which the tag names
+ * @throws StackError when it can't be built, or Docker isn't running
  */
-export async function pushImage(work: Work): Promise<void> {
+export async function pushImage(work: Work, build: () => Promise<void>): Promise<void> {
   const { image } = work;
-  if (image) await asking(work.unit, () => pushIfMissing(work, image));
+  if (image) await asking(work.unit, () => pushIfMissing(work, image, build));
 }
 
-async function pushIfMissing({ environment, unit, imageTag: tag, say }: Work, image: string): Promise<void> {
+async function pushIfMissing(
+  { environment, unit, imageTag: tag, say }: Work,
+  image: string,
+  build: () => Promise<void>,
+): Promise<void> {
   const { ECRClient, DescribeImagesCommand, GetAuthorizationTokenCommand } =
     await import('@aws-sdk/client-ecr');
   const ecr = new ECRClient({ region: environment.region });
@@ -48,6 +53,7 @@ async function pushIfMissing({ environment, unit, imageTag: tag, say }: Work, im
   } catch (error) {
     if ((error as Error).name !== 'ImageNotFoundException') throw error;
   }
+  await build();
   const { authorizationData = [] } = await ecr.send(new GetAuthorizationTokenCommand({}));
   const [username, password] = Buffer.from(authorizationData[0]?.authorizationToken ?? '', 'base64')
     .toString()
@@ -84,7 +90,7 @@ export async function push(
       throw new StackError(
         'NO_IMAGE',
         `the image ${image} isn't built`,
-        'images of ours come with the Docker runtime (docs/roadmap.md)',
+        `npx nx image ${image.slice('stack/'.length).split(':')[0]}`,
       );
     if (code === 'ENOENT' || code === 'ECONNREFUSED' || code === 'EACCES')
       throw new StackError(

@@ -139,7 +139,11 @@ export function containersOf(
     const probe = isProbe(service.ready) ? service.ready : service.ready[process];
     const argv = command ?? (ours ? ['node', '/app/main.cjs'] : undefined);
     const name = nameOf(service, process);
-    const health = docker.health?.(probe, service.ports[probe.port].number);
+    const health = docker.health?.(
+      probe,
+      service.ports[probe.port].number,
+      ports.includes(probe.port) ? '127.0.0.1' : servedBy(service, probe.port),
+    );
     return {
       ...common,
       name,

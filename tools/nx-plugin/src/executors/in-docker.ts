@@ -4,12 +4,13 @@ import { StackError, checkStack } from '@stack/model';
 import {
   type Deployed,
   type DockerSession,
+  type Loader,
   deployInDocker,
   openDockerSession,
   unknownPortVariables,
 } from '@stack/runtime';
 import { buildImage } from '../images/build';
-import { thisPlatform } from '../images/platform';
+import { type Platform, thisPlatform } from '../images/platform';
 import { type BatchItem, type Say, inGraphOrder } from './batch';
 import { type DeployOptions, tellChange } from './in-session';
 
@@ -51,17 +52,14 @@ async function open(say: Say): Promise<DockerSession> {
 
 /** Builds the unit's image if it is one of ours, then brings its containers to their wanted state. */
 export async function buildAndDeploy(session: DockerSession, project: string, say: Say): Promise<Deployed> {
-  const service = session.loader.unit(project);
-  if (service.kind === 'service' && service.docker?.build)
-    await buildImage(
-      {
-        workspace: session.stack.workspace,
-        root: session.loader.folder(project).root,
-        service,
-        platform: thisPlatform(),
-      },
-      readCachedProjectGraph(),
-      say,
-    );
+  await buildOwn(session.loader, project, thisPlatform(), say);
   return deployInDocker(session, project, say);
+}
+
+/** Builds the unit's image, if it is one of ours and isn't that of the checkout. */
+export async function buildOwn(loader: Loader, project: string, platform: Platform, say: Say): Promise<void> {
+  const service = loader.unit(project);
+  if (service.kind !== 'service' || !service.docker?.build) return;
+  const { root } = loader.folder(project);
+  await buildImage({ workspace: loader.workspace, root, service, platform }, readCachedProjectGraph(), say);
 }

@@ -99,8 +99,7 @@ export async function layOut(
         packed(path.join(name, list.slice(0, -4))),
         say,
       );
-  const health = healthScript(service);
-  if (health) writeFileSync(into('health'), health);
+  writeFileSync(into('health'), healthScript(service));
 }
 
 /** What is in a folder of the workspace but not part of a program. */
@@ -240,11 +239,12 @@ function sbom(app: string, made: string, file: string): void {
   cpSync(path.join(made, file), path.join(target, file));
 }
 
-/** The health check of a service with one process, as a script. */
-function healthScript(service: Service): string | undefined {
+/** The health check of a service as a script; where several processes have one image, each runtime gives them their own. */
+function healthScript(service: Service): string {
   const probe = isProbe(service.ready) ? service.ready : undefined;
-  const command = probe && service.docker?.health?.(probe, service.ports[probe.port].number);
-  return command && `exec ${command.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ')}\n`;
+  const command = probe && service.docker?.health?.(probe, service.ports[probe.port].number, '127.0.0.1');
+  if (!command) return 'exit 0\n';
+  return `exec ${command.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ')}\n`;
 }
 
 /** A folder that is filled once for each key; whoever is interrupted leaves none. */

@@ -1,9 +1,15 @@
 import type { TaskGraph } from '@nx/devkit';
 import { StackError } from '@stack/model';
+import { Loader, findWorkspace } from '@stack/runtime';
 import type { Plan } from '@stack/terraform';
+import { platformOf } from '../../images/platform';
 import type { BatchItem } from '../batch';
 import { type CloudOptions, inCloud } from '../in-cloud';
 import { cloud } from '../cloud';
+import { buildOwn } from '../in-docker';
+
+/** What Fargate runs our images on (infra/ecs/fargate.ts). */
+const IN_AWS = 'linux/amd64';
 
 /** Plans and applies each unit, its image pushed before; only with leave, since nobody can be asked from here. */
 export function deployInAws(
@@ -22,6 +28,7 @@ export function deployInAws(
         );
       refuseUnseen(work, plan);
     };
-    return (await applyUnit(work, agreed, () => pushImage(work))).summary;
+    const build = () => buildOwn(new Loader(findWorkspace()), work.unit, platformOf(IN_AWS), work.say);
+    return (await applyUnit(work, agreed, () => pushImage(work, build))).summary;
   });
 }

@@ -1,18 +1,23 @@
 import { type Server, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
 import type { Service } from '@stack/model';
 import Ajv from 'ajv8/dist/2020';
-import { Loader } from '../loader';
-import { Ports } from '../native/ports';
-import { findWorkspace, stackPaths } from '../stack';
-import { composeOf } from './compose';
-import { bytesOf, containersOf } from './containers';
-import { openEngine } from './engine';
-import { imageFor } from './images';
-import { ContainerValues } from './values';
+import {
+  ContainerValues,
+  Loader,
+  Ports,
+  bytesOf,
+  composeOf,
+  containersOf,
+  findWorkspace,
+  imageFor,
+  openEngine,
+  stackPaths,
+} from '@stack/runtime';
 
 const workspace = findWorkspace();
 const paths = stackPaths(workspace, {
@@ -97,7 +102,7 @@ describe('the compose file', () => {
 
   it('is one of the Compose Specification', () => {
     const schema = JSON.parse(
-      readFileSync(path.join(__dirname, 'fixtures/compose-spec.json'), 'utf8'),
+      readFileSync(path.join(__dirname, 'docker', 'compose-spec.json'), 'utf8'),
     ) as object;
     const validate = new Ajv({ strict: false, allErrors: true, validateFormats: false }).compile(schema);
     validate(file);
@@ -116,7 +121,7 @@ describe('the compose file', () => {
     expect(Object.values(secrets).length).toBeGreaterThan(10);
     for (const secret of Object.values(secrets)) expect(written).not.toContain(secret);
     expect(file.services['orchestration-webserver']).toMatchObject({
-      depends_on: { 'orchestration-code': { condition: 'service_started' } },
+      depends_on: { 'orchestration-code': { condition: 'service_healthy' } },
       networks: {
         default: { aliases: ['orchestration-webserver', 'orchestration', 'orchestration.localhost'] },
       },
@@ -159,6 +164,20 @@ describe('the engine', () => {
     await new Promise<void>((done) => server?.listen(0, '127.0.0.1', done));
     process.env.DOCKER_HOST = `tcp://127.0.0.1:${(server.address() as AddressInfo).port}`;
     await expect(openEngine()).rejects.toMatchObject({ code: 'DOCKER_TOO_OLD' });
+  });
+});
+
+describe('the Dockerfiles', () => {
+  const hadolint = path.join(workspace, '.venv/bin/hadolint');
+  const files = ['docker/images', 'tests/docker'].flatMap((folder) =>
+    readdirSync(path.join(workspace, folder), { recursive: true, encoding: 'utf8' })
+      .filter((file) => /Dockerfile$/.test(file))
+      .map((file) => path.join(folder, file)),
+  );
+  (existsSync(hadolint) ? it : it.skip)('are clean for hadolint', () => {
+    expect(files.length).toBeGreaterThan(4);
+    const { status, stdout } = spawnSync(hadolint, files, { cwd: workspace, encoding: 'utf8' });
+    expect([status, stdout]).toEqual([0, '']);
   });
 });
 
