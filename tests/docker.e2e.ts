@@ -30,18 +30,19 @@ let env: Record<string, string | undefined> = {};
 interface Outcome {
   readonly status: number | undefined;
   readonly output: string;
+  readonly stdout: string;
 }
 
 async function run(command: string, ...args: string[]): Promise<Outcome> {
   const { execa } = await import('execa');
-  const { exitCode, all } = await execa(command, args, {
+  const { exitCode, all, stdout } = await execa(command, args, {
     cwd: workspace,
     env,
     extendEnv: false,
     all: true,
     reject: false,
   });
-  return { status: exitCode, output: all };
+  return { status: exitCode, output: all, stdout };
 }
 
 const make = (...args: string[]): Promise<Outcome> => run('make', '-s', ...args);
@@ -53,8 +54,8 @@ async function succeeds(...args: string[]): Promise<string> {
 }
 
 async function units(): Promise<UnitStatus[]> {
-  const { output } = await make('status', 'JSON=1');
-  return JSON.parse(output.slice(output.indexOf('['))) as UnitStatus[];
+  const { stdout } = await make('status', 'JSON=1');
+  return JSON.parse(stdout.slice(stdout.indexOf('['))) as UnitStatus[];
 }
 
 /** Rows and a checksum of each published mart; independent of the rows' order. */

@@ -148,8 +148,17 @@ export async function collect(place: Workplace, say: Say): Promise<void> {
   const entries = readRegistry(place.stack);
   for (const { unit } of entries.filter((entry) => entry.collects)) {
     const definition = place.loader.unit(unit);
-    if (definition.kind !== 'service' || !definition.collect) continue;
-    const files = definition.collect(entries, planContext(definition, { ...place, progress: say }));
-    for (const [file, content] of Object.entries(files)) writeIfChanged(file, content);
+    if (definition.kind === 'service')
+      writeCollected(definition, entries, planContext(definition, { ...place, progress: say }));
   }
+}
+
+/** The files of one collector. */
+export function writeCollected(
+  service: Service,
+  entries: readonly RegistryEntry[],
+  context: PlanContext,
+): void {
+  const files = service.collect?.(entries, context) ?? {};
+  for (const [file, content] of Object.entries(files)) writeIfChanged(file, content);
 }

@@ -1,6 +1,6 @@
 /** A Docker engine for tests: the one that DOCKER_HOST names, else one of their own, which needs root. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
 import { eventually } from './wait';
@@ -45,21 +45,31 @@ export class TestDocker {
   async startDaemon(): Promise<void> {
     const at = (name: string) => path.join(this.folder as string, name);
     mkdirSync(at('data'), { recursive: true });
+    const log = openSync(at('log'), 'a');
     this.daemon = spawn(
       'dockerd',
       ['--data-root', at('data'), '--exec-root', at('exec'), '--pidfile', at('pid'), '--host', this.host],
-      { stdio: 'ignore' },
+      { stdio: ['ignore', log, log] },
     );
-    await eventually(() => this.run('version'), 30_000);
+    closeSync(log);
+    await eventually(() => this.run('version'), 30_000).catch((error: unknown) => {
+      const lines = readFileSync(at('log'), 'utf8').trim().split('\n').slice(-5);
+      throw new Error(`dockerd doesn't start:\n${lines.join('\n')}`, { cause: error });
+    });
   }
 
-  /** As a crash or a power cut would. */
+  /** As a crash would: the daemon and its containerd are gone at once, containers run on. */
   async kill(): Promise<void> {
-    const { daemon } = this;
-    if (!daemon) return;
-    const ended = new Promise((done) => daemon.once('exit', done));
-    daemon.kill('SIGKILL');
-    await ended;
+    const exec = path.join(this.folder as string, 'exec', 'containerd');
+    const containerd = Number(readFileSync(path.join(exec, 'containerd.pid'), 'utf8'));
+    await end(this.daemon, 'SIGKILL');
+    try {
+      process.kill(containerd, 'SIGKILL');
+    } catch {
+      // it ended with the daemon
+    }
+    for (const left of ['containerd.pid', 'containerd.sock', 'containerd.sock.ttrpc'])
+      rmSync(path.join(exec, left), { force: true });
     rmSync(path.join(this.folder as string, 'pid'), { force: true });
   }
 
@@ -76,9 +86,14 @@ export class TestDocker {
   async stop(): Promise<void> {
     const { daemon, folder } = this;
     if (!daemon || !folder) return;
-    const ended = new Promise((done) => daemon.once('exit', done));
-    daemon.kill('SIGTERM');
-    await ended;
+    await end(daemon, 'SIGTERM');
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+async function end(child: ChildProcess | undefined, signal: NodeJS.Signals): Promise<void> {
+  if (!child || child.exitCode !== null || child.signalCode !== null) return;
+  const ended = new Promise((done) => child.once('exit', done));
+  child.kill(signal);
+  await ended;
 }

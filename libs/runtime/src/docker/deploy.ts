@@ -3,11 +3,20 @@ import { mkdirSync } from 'node:fs';
 import { StackError, type Service, type Unit } from '@stack/model';
 import { probe as ask } from '@stack/supervisor';
 import type Docker from 'dockerode';
-import { type Deployed, type Say, collect, converge, register, resolveProbe, settlePorts } from '../converge';
+import {
+  type Deployed,
+  type Say,
+  collect,
+  converge,
+  register,
+  resolveProbe,
+  settlePorts,
+  writeCollected,
+} from '../converge';
 import { sha256 } from '../files';
 import { planContext } from '../native/context';
 import { clearFailure, writeFailure } from '../native/failures';
-import { readEntry, removeEntry } from '../native/registry';
+import { readEntry, readRegistry, removeEntry } from '../native/registry';
 import { HOST } from '../native/resolver';
 import { type ContainerSpec, containersOf, servedBy } from './containers';
 import { orNothing, saidBy, statusOf } from './engine';
@@ -72,7 +81,11 @@ async function deployService(session: DockerSession, unit: Service, say: Say): P
   const published = new Set(before.flatMap(({ Ports }) => Ports.map(({ PublicPort }) => PublicPort)));
   settlePorts(session, unit, (_, port) => published.has(port), say);
   const context = planContext(unit, { ...session, progress: say });
-  if (unit.collect) for (const volume of Object.keys(unit.volumes)) context.volume(volume);
+  if (unit.collect) {
+    for (const volume of Object.keys(unit.volumes)) context.volume(volume);
+    // The folders that it watches are there before it starts.
+    writeCollected(unit, readRegistry(stack), context);
+  }
   const services = session.loader.all().filter((one): one is Service => one.kind === 'service');
   const specs = containersOf(unit, stack, session.values, services);
   const started: string[] = [];
