@@ -1,7 +1,7 @@
 """Leases: one holder at a time of a named thing, released when the holder dies.
 
-On this machine the supervisor grants them. Containers have no socket in common, but PostgreSQL: there a lease is one of its advisory
-locks, held by a connection. STACK_SOCKET says which: a path, or an address of PostgreSQL.
+On this machine the supervisor grants them. Containers have no socket in common, but PostgreSQL: there a lease is one of its
+advisory locks, held by a connection. STACK_SOCKET says which: a path, or an address of PostgreSQL.
 
 From a shell, everything after `--` runs while the lease is held:
 
