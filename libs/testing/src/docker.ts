@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import * as path from 'node:path';
 import { eventually } from './wait';
 
-const has = (program: string): boolean => {
+const succeeds = (command: string): boolean => {
   try {
-    execFileSync('sh', ['-c', `command -v ${program}`], { stdio: 'ignore' });
+    execFileSync('sh', ['-c', command], { stdio: 'ignore' });
     return true;
   } catch {
     return false;
@@ -18,8 +18,11 @@ const has = (program: string): boolean => {
 export function noDocker(): string | undefined {
   if (process.env.DOCKER_HOST) return undefined;
   if (process.getuid?.() !== 0) return 'an engine of the tests’ own needs root';
-  const missing = ['dockerd', 'docker', 'debootstrap'].filter((program) => !has(program));
-  return missing.length > 0 ? `${missing.join(', ')} missing` : undefined;
+  const missing = ['dockerd', 'docker', 'debootstrap'].filter((name) => !succeeds(`command -v ${name}`));
+  if (missing.length > 0) return `${missing.join(', ')} missing`;
+  // A container without privileges, for one.
+  const may = succeeds('unshare --mount true') && succeeds('iptables --table nat --list --numeric');
+  return may ? undefined : 'root may not make namespaces or rules of the firewall here';
 }
 
 export class TestDocker {
