@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 STACK_CLI := node tools/cli/bin/stack.cjs $(if $(VERBOSE),--verbose)
 CLOUD = $(STACK_CLI) cloud --environment '$(or $(ENV),prod)'
 
-.PHONY: help setup deploy-local pipeline rollback status secret logs down reset plan deploy-prod destroy-prod drift cost state-remote state-local state-unlock cloud-secret compose kubernetes deploy-emulated validate cloud-setup graph test lint build affected bench connector format
+.PHONY: help setup deploy-local pipeline rollback status secret logs down reset plan deploy-prod destroy-prod drift cost state-remote state-local state-unlock cloud-secret compose images-lock kubernetes deploy-emulated validate cloud-setup graph test lint build affected bench connector format
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -72,6 +72,9 @@ deploy-emulated: cloud-setup ## Apply the real Terraform to an emulator of AWS (
 
 compose: setup ## Write a compose file that is what RUNTIME=docker makes
 	@$(STACK_CLI) compose
+
+images-lock: setup ## Pin other people's images to the digests that their registries tell
+	@$(STACK_CLI) images-lock
 
 kubernetes: setup ## Write manifests for a cluster (NAMESPACE=, DOMAIN=, REGISTRY=, TAG=)
 	@$(STACK_CLI) kubernetes $(if $(NAMESPACE),--namespace '$(NAMESPACE)') $(if $(DOMAIN),--domain '$(DOMAIN)') $(if $(REGISTRY),--registry '$(REGISTRY)') $(if $(TAG),--tag '$(TAG)')

@@ -1,9 +1,9 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
 import { type UnitStatus, findWorkspace, stackPaths } from '@stack/runtime';
-import { TestDocker, eventually, noDocker } from '@stack/testing';
+import { TestDocker, eventually, freePort, noDocker } from '@stack/testing';
 
 /**
  * The stack in containers, in a real engine, with images of ours really built. Where no registry is reached, third-party images
@@ -93,6 +93,40 @@ async function marts(): Promise<Record<string, unknown[]>> {
 
 const ids = (): string[] =>
   docker.run('ps', '-q', '--no-trunc', '--filter', `name=stack-${name}`).trim().split('\n').sort();
+
+/** Debian's docker-registry. */
+const hasRegistry = spawnSync('sh', ['-c', 'command -v docker-registry']).status === 0;
+
+async function startRegistry(): Promise<{ address: string; stop(): void }> {
+  const address = `127.0.0.1:${await freePort()}`;
+  const file = path.join(home, 'registry.yml');
+  const config = {
+    version: 0.1,
+    storage: { filesystem: { rootdirectory: path.join(home, 'registry') } },
+    http: { addr: address },
+  };
+  writeFileSync(file, JSON.stringify(config));
+  const child = spawn('docker-registry', ['serve', file], { stdio: 'ignore' });
+  await eventually(async () => expect((await fetch(`http://${address}/v2/`)).status).toBe(200));
+  return { address, stop: () => child.kill() };
+}
+
+/** Pushes as a deploy to AWS does; returns the digest that the registry has. */
+async function pushTo(target: string, image: string): Promise<string> {
+  const { push } = await import('@stack/terraform');
+  const [repository, tag] = [
+    target.slice(0, target.lastIndexOf(':')),
+    target.slice(target.lastIndexOf(':') + 1),
+  ];
+  process.env.DOCKER_HOST = docker.host;
+  await push(image, repository, tag);
+  const [address, ...name] = repository.split('/');
+  const accept = 'application/vnd.docker.distribution.manifest.v2+json';
+  const answer = await fetch(`http://${address}/v2/${name.join('/')}/manifests/${tag}`, {
+    headers: { accept },
+  });
+  return answer.headers.get('docker-content-digest') ?? '';
+}
 
 const skipped = noDocker();
 const real = skipped ? describe.skip : describe;
@@ -242,6 +276,34 @@ real('the stack in Docker', () => {
   it('rolls back', async () => {
     await succeeds('pipeline', 'FORCE=1');
     expect(await succeeds('rollback')).toMatch(/✔ back to snapshot/);
+  });
+
+  (hasRegistry ? it : it.skip)('is locked to what a registry tells, and pushed to one', async () => {
+    const registry = await startRegistry();
+    try {
+      const mirror = `${registry.address}/valkey:8.1.3`;
+      const pushed = await pushTo(mirror, 'stack-test/valkey:1');
+      const map = path.join(home, 'mirror.json');
+      writeFileSync(map, JSON.stringify({ 'valkey/valkey:8.1.3': mirror }));
+      const lock = path.join(home, 'lock.json');
+      const { output } = await run(
+        'env',
+        `STACK_IMAGES=${map}`,
+        'npx',
+        'stack',
+        'images-lock',
+        '--output',
+        lock,
+      );
+      const locked = JSON.parse(readFileSync(lock, 'utf8')) as Record<string, string>;
+      expect(locked['valkey/valkey:8.1.3']).toBe(`${registry.address}/valkey@${pushed}`);
+      // Those of registries out of reach stay tags, and are named.
+      for (const image of ['postgres:18.4', 'traefik:v3.7'])
+        if (!(image in locked)) expect(output).toContain(`- ${image} is unlocked: it stays a tag`);
+      docker.run('pull', locked['valkey/valkey:8.1.3']);
+    } finally {
+      registry.stop();
+    }
   });
 
   it('is gone after a reset', async () => {

@@ -20,6 +20,7 @@ export * from './docker/containers';
 export * from './docker/deploy';
 export * from './docker/engine';
 export * from './docker/images';
+export * from './docker/lock';
 export * from './docker/logs';
 export * from './docker/names';
 export * from './docker/session';

@@ -7,6 +7,7 @@ import { compose } from './compose';
 import { down, reset } from './down';
 import { emulated } from './emulated';
 import { exec } from './exec';
+import { imagesLock } from './images-lock';
 import { kubernetes } from './kubernetes';
 import { logs } from './logs';
 import { runPipeline } from './pipeline';
@@ -69,6 +70,11 @@ program
   .option('--lease <name>', 'hold this lease meanwhile (`warehouse`, for whatever writes it)')
   .action(exec);
 
+program
+  .command('images-lock')
+  .description("write the digests of other people's images, as their registries tell them")
+  .option('--output <file>', 'instead of docker/images.lock.json')
+  .action(imagesLock);
 program.command('services').description('write the table of docs/services.md anew').action(services);
 program
   .command('compose')

@@ -11,19 +11,32 @@ import { orNothing, saidBy } from './engine';
 export const lockFile = (workspace: string): string => path.join(workspace, 'docker', 'images.lock.json');
 
 /**
- * The image that is run for the one that a definition names: STACK_IMAGES (a JSON file, for a registry of one's own or
- * for tests), then the locked digest, then the name itself.
+ * The image that is run for the one that a definition names: what STACK_IMAGES says, then the locked digest, then the name itself.
  */
 export function imageFor(workspace: string, image: string, env: NodeJS.ProcessEnv = process.env): string {
-  const file = env.STACK_IMAGES;
-  if (file) {
-    const absolute = path.resolve(workspace, file);
-    if (!existsSync(absolute)) throw new StackError('NO_FILE', `STACK_IMAGES=${file}: there is no such file`);
-    const given = (JSON.parse(readFileSync(absolute, 'utf8')) as Record<string, string>)[image];
-    if (given) return given;
-  }
   const locked = readJson<Record<string, string>>(lockFile(workspace));
-  return locked?.[image] ?? image;
+  return mirrored(workspace, image, env) ?? locked?.[image] ?? image;
+}
+
+/**
+ * What STACK_IMAGES (a JSON file, for a registry of one's own or for tests) has in the image's place.
+ * @throws StackError when there is no such file
+ */
+export function mirrored(
+  workspace: string,
+  image: string,
+  env: NodeJS.ProcessEnv = process.env,
+): string | undefined {
+  const file = env.STACK_IMAGES;
+  if (!file) return undefined;
+  const absolute = path.resolve(workspace, file);
+  if (!existsSync(absolute))
+    throw new StackError(
+      'NO_FILE',
+      `STACK_IMAGES=${file}: there is no such file`,
+      'give a JSON file: image → image',
+    );
+  return (JSON.parse(readFileSync(absolute, 'utf8')) as Record<string, string>)[image];
 }
 
 /**
