@@ -215,7 +215,7 @@ real('the stack in Docker', () => {
         CapDrop: ['ALL'],
         SecurityOpt: ['no-new-privileges:true'],
         NetworkMode: `stack-${name}`,
-        RestartPolicy: { Name: 'unless-stopped' },
+        RestartPolicy: { Name: 'always' },
       });
       expect([Name, HostConfig.Memory]).toEqual([Name, expect.any(Number)]);
       expect(HostConfig.Memory).toBeGreaterThan(0);

@@ -126,7 +126,7 @@ function serviceOf(
         ]),
       ),
     }),
-    restart: 'unless-stopped',
+    restart: 'always',
     logging: LOGGING,
     labels: {
       [LABELS.stack]: stack.name,

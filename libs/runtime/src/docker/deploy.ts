@@ -205,7 +205,8 @@ function optionsOf(
       SecurityOpt: ['no-new-privileges:true'],
       Memory: spec.memory,
       Init: true,
-      RestartPolicy: { Name: 'unless-stopped' },
+      // After a crash, the engine takes what it finds running for stopped by hand: `unless-stopped` would leave it so.
+      RestartPolicy: { Name: 'always' },
       LogConfig: { Type: LOGGING.driver, Config: LOGGING.options },
     },
     NetworkingConfig: { EndpointsConfig: { [project]: { Aliases: [...spec.aliases] } } },
