@@ -100,7 +100,10 @@ export async function push(
       );
     throw error;
   }
-  const stream = await docker.getImage(`${repository}:${tag}`).push({ authconfig });
+  const stream = await docker.getImage(`${repository}:${tag}`).push({
+    // Docker 20.10 wants the header also where nobody logs in.
+    authconfig: authconfig ?? { username: '', password: '', serveraddress: '' },
+  });
   await new Promise<void>((resolve, reject) =>
     docker.modem.followProgress(stream, (error, events) => {
       const failure =
