@@ -52,6 +52,7 @@ class Dagster:
         self.environment = {
             **os.environ,
             "DAGSTER_HOME": str(home),
+            "DAGSTER_CODE_HOST": "127.0.0.1",
             "DAGSTER_CODE_PORT": str(self.port),
             "PYTHONPATH": "orchestration",
         }

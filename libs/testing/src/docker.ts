@@ -90,7 +90,9 @@ export class TestDocker {
     const { daemon, folder } = this;
     if (!daemon || !folder) return;
     await end(daemon, 'SIGTERM');
-    rmSync(folder, { recursive: true, force: true });
+    // Mounts that a killed daemon left keep the folder busy.
+    succeeds(`grep -o '${folder}[^ ]*' /proc/mounts | sort -r | xargs -r umount --lazy`);
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   }
 }
 
