@@ -27,6 +27,16 @@ const CODE = python('code_server', '--port');
 const WEBSERVER = python('webserver', '-w', '/app/orchestration/workspace.yaml');
 const DAEMON = python('daemon', 'run', '-w', '/app/orchestration/workspace.yaml');
 
+/** Files of the checkout that its programs need, at the same place below /app. */
+const PARTS = [
+  'orchestration/stack_pipeline',
+  'orchestration/quality',
+  'orchestration/dagster.yaml',
+  'orchestration/github.yml',
+  'orchestration/workspace.yaml',
+  'transformation',
+];
+
 /** What the user may set, in the environment or in `.env`, when deploying. */
 const SETTINGS = ['ALERT_WEBHOOK_URL', 'PIPELINE_CRON', 'FLIGHTS_DIR', 'GITHUB_API'];
 const settings = Object.fromEntries(SETTINGS.map((name) => [name, process.env[name] ?? '']));
@@ -78,7 +88,7 @@ export const orchestration = defineService({
     image: 'stack/orchestration:dev',
     build: {
       from: 'python',
-      files: { orchestration: 'orchestration', transformation: 'transformation' },
+      files: Object.fromEntries(PARTS.map((part) => [part, part])),
       packages: { 'site-packages': 'uv.lock' },
     },
     health: pythonHealth,
@@ -105,6 +115,8 @@ export const orchestration = defineService({
       env: {
         DAGSTER_CODE_HOST: '127.0.0.1',
         WAREHOUSE_PATH: text`${own.volume('home')}/warehouse.duckdb`,
+        DBT_TARGET_PATH: text`${own.volume('home')}/dbt/target`,
+        DBT_LOG_PATH: text`${own.volume('home')}/dbt/logs`,
         STACK_SOCKET: '',
         AIRBYTE_CONNECTION_ID: '',
       },

@@ -4,13 +4,12 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
-import type { Service } from '@stack/model';
+import { type Service, bytesOf } from '@stack/model';
 import Ajv from 'ajv8/dist/2020';
 import {
   ContainerValues,
   Loader,
   Ports,
-  bytesOf,
   composeOf,
   containersOf,
   findWorkspace,

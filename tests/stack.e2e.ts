@@ -16,6 +16,7 @@ import { type UnitStatus, findWorkspace, stackPaths } from '@stack/runtime';
 import { eventually, launchBrowser } from '@stack/testing';
 import { Client } from 'pg';
 import type { Browser } from 'playwright-core';
+import { query as send } from './query';
 
 /** One stack, in a folder and with ports of its own, as a user meets it: each test goes on where the one before has ended. */
 
@@ -85,16 +86,7 @@ function processesOfStack(): string[] {
 }
 
 let token = '';
-async function query(sql: string): Promise<unknown[][]> {
-  const response = await fetch(`${await urlOf('duckdb-http')}/v1/query`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ sql }),
-  });
-  const answer = (await response.json()) as { rows: unknown[][] };
-  if (!response.ok) throw new Error(JSON.stringify(answer));
-  return answer.rows;
-}
+const query = async (sql: string): Promise<unknown[][]> => send(await urlOf('duckdb-http'), token, sql);
 
 afterAll(async () => {
   await make('down');

@@ -28,6 +28,7 @@ ENV NODE_ENV=production \
 WORKDIR /app
 COPY --from=packages /app /app
 COPY --from=program /app /app
+COPY --chown=10001:10001 volumes/ /
 USER 10001:10001
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD ["/bin/sh", "/app/health"]
 CMD ["node", "/app/main.cjs"]

@@ -1,4 +1,5 @@
-import { aws, defineResources, isOwnImage, repositoryOf } from '@stack/terraform/cdktf';
+import { isOwnImage } from '@stack/model';
+import { aws, defineResources, repositoryOf } from '@stack/terraform/cdktf';
 
 /** Images that stay besides those with a tag of a release. */
 const KEEP = 20;

@@ -1,5 +1,14 @@
 /** A service's task definition and service on Fargate, from its definition. */
-import { type Probe, type Service, type Value, containerEnvironment, isProbe, ownedBy } from '@stack/model';
+import {
+  IMAGE_USER,
+  type Probe,
+  type Service,
+  type Value,
+  containerEnvironment,
+  isOwnImage,
+  isProbe,
+  ownedBy,
+} from '@stack/model';
 import { githubOidc } from '@stack/github-oidc';
 import { secrets } from '@stack/secrets';
 import { ownSecrets, variables } from '@stack/secrets/in-aws';
@@ -8,7 +17,6 @@ import {
   type UnitStack,
   type Variable,
   aws,
-  isOwnImage,
   repositoryOf,
   addressOf,
 } from '@stack/terraform/cdktf';
@@ -191,10 +199,10 @@ function accessPoint(stack: UnitStack, volume: string): aws.EfsAccessPoint {
   const { service } = stack;
   return new aws.EfsAccessPoint(stack, `volume-${volume}`, {
     fileSystemId: stack.outputOf(ecs, 'fileSystemId'),
-    posixUser: { uid: 10_001, gid: 10_001 },
+    posixUser: { uid: IMAGE_USER, gid: IMAGE_USER },
     rootDirectory: {
       path: `/${service.name}/${volume}`,
-      creationInfo: { ownerUid: 10_001, ownerGid: 10_001, permissions: '0750' },
+      creationInfo: { ownerUid: IMAGE_USER, ownerGid: IMAGE_USER, permissions: '0750' },
     },
   });
 }

@@ -1,5 +1,13 @@
 /** Kubernetes manifests of the services, from the definitions that a laptop and AWS have as well. */
-import { type Probe, type Service, type Unit, containerEnvironment, isProbe } from '@stack/model';
+import {
+  IMAGE_USER,
+  type Probe,
+  type Service,
+  type Unit,
+  containerEnvironment,
+  isOwnImage,
+  isProbe,
+} from '@stack/model';
 import type { Deployment, StatefulSet } from 'kubernetes-types/apps/v1';
 import type {
   Container,
@@ -12,8 +20,6 @@ import { Values } from './values';
 
 /** Size of a volume; a claim can grow later. */
 const VOLUME = '10Gi';
-/** Our images run as this user. */
-const USER = 10_001;
 
 export interface ClusterOptions {
   readonly namespace: string;
@@ -93,7 +99,7 @@ function pod(
   options: ClusterOptions,
 ): PodTemplateSpec {
   const { image = '', command, processes } = service.docker ?? {};
-  const ours = image.startsWith('stack/');
+  const ours = isOwnImage(image);
   const common: Omit<Container, 'name'> = {
     image: ours ? `${options.registry}/${service.name}:${options.tag}` : image,
     env: values.environment(containerEnvironment(service, 'apart')),
@@ -124,7 +130,7 @@ function pod(
     spec: {
       // Nothing of ours talks to the cluster.
       automountServiceAccountToken: false,
-      ...(ours && { securityContext: { runAsNonRoot: true, runAsUser: USER, fsGroup: USER } }),
+      ...(ours && { securityContext: { runAsNonRoot: true, runAsUser: IMAGE_USER, fsGroup: IMAGE_USER } }),
       containers,
     },
   };

@@ -429,3 +429,15 @@ export function checkStack(units: readonly Unit[]): void {
     }
   }
 }
+
+/** Whether the image is one of ours, built from this checkout: they are called `stack/<service>`. */
+export const isOwnImage = (image: string): boolean => image.startsWith('stack/');
+
+/** The user, and its group, that images of ours run as; what they write belongs to it. */
+export const IMAGE_USER = 10_001;
+
+/** Bytes of a definition's `memory`, such as `256Mi`. */
+export function bytesOf(memory: string): number {
+  const [, number, unit] = /^(\d+)(Mi|Gi)$/.exec(memory) ?? [];
+  return Number(number) * (unit === 'Gi' ? 2 ** 30 : 2 ** 20);
+}

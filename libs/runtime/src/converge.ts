@@ -16,6 +16,7 @@ import type { ResolvedProbe } from '@stack/supervisor';
 import { digest, sha256, writeIfChanged } from './files';
 import type { Loader } from './loader';
 import { planContext } from './native/context';
+import { clearFailure, writeFailure } from './native/failures';
 import type { Ports } from './native/ports';
 import { readEntry, readRegistry, writeEntry } from './native/registry';
 import { HOST } from './native/resolver';
@@ -37,6 +38,25 @@ export interface Workplace {
   readonly ports: Ports;
   /** What references are on this machine. */
   readonly resolver: Resolver;
+}
+
+/** Does a unit's deploy; why it failed is kept for `make status` until one ends well. */
+export async function recordingFailure(
+  { stack, loader }: Pick<Workplace, 'stack' | 'loader'>,
+  name: string,
+  deploy: () => Promise<Deployed>,
+  told: (error: unknown) => unknown,
+): Promise<Deployed> {
+  try {
+    const deployed = await deploy();
+    clearFailure(stack, name);
+    return deployed;
+  } catch (caught) {
+    const error = told(caught);
+    const layer = loader.folders.get(name)?.layer;
+    if (layer) writeFailure(stack, { unit: name, layer, message: String(error) });
+    throw error;
+  }
 }
 
 /** A module or a job: its work is done when anything that it depends on differs from the last time. */

@@ -51,16 +51,20 @@ const IGNORED = new Set([
   '.ruff_cache',
 ]);
 
-/** Digest of the content of files and folders, in a fixed order. A missing one counts as such. */
-export function digest(paths: readonly string[]): string {
+/**
+ * Digest of the content of files and folders, in a fixed order. A missing one counts as such.
+ * @param from folder that names count from: the same content elsewhere has the same digest
+ */
+export function digest(paths: readonly string[], from = '/'): string {
   const hash = createHash('sha256');
   const visit = (file: string) => {
+    const name = path.relative(from, file);
     if (!existsSync(file)) {
-      hash.update(`${file}\0missing\0`);
+      hash.update(`${name}\0missing\0`);
     } else if (statSync(file).isDirectory()) {
       for (const name of readdirSync(file).sort()) if (!IGNORED.has(name)) visit(path.join(file, name));
     } else {
-      hash.update(`${file}\0`).update(readFileSync(file)).update('\0');
+      hash.update(`${name}\0`).update(readFileSync(file)).update('\0');
     }
   };
   paths.forEach(visit);

@@ -1,6 +1,5 @@
 /** The table of services, from their definitions: docs/services.md. */
-import { type Service, type Unit, isProbe } from '@stack/model';
-import { isOurs } from './docker/containers';
+import { type Service, type Unit, isOwnImage, isProbe } from '@stack/model';
 
 /**
  * @param standIns images that were only run as something else, as in tests/docker/images.json
@@ -41,6 +40,6 @@ const containersIn = ({ name, ready, docker }: Service): string =>
 function image({ docker }: Service, standIns: Readonly<Record<string, string>>): string {
   if (!docker) return 'none: natively only';
   const { image: name } = docker;
-  if (isOurs(name)) return `\`${name}\`, built and run in the tests`;
+  if (isOwnImage(name)) return `\`${name}\`, built and run in the tests`;
   return `\`${name}\`, ${name in standIns ? 'never run itself: the tests run the same product from packages' : 'created, never run with the real image'}`;
 }

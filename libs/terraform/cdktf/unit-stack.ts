@@ -20,7 +20,7 @@ import {
 import type { Environment } from '../src/environments';
 import { AwsProvider } from './aws';
 
-export { isOwnImage, repositoryOf } from '../src/images';
+export { repositoryOf } from '../src/images';
 
 /** Where a container of ours has what natively is the checkout and the stack's folder. */
 const CONTAINER = { workspace: '/app', dir: '/stack', bind: '0.0.0.0' } as const;

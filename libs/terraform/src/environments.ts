@@ -1,7 +1,7 @@
 /** The environments in AWS and their sizes: `infra/environments.yml`, checked. */
 import { readFileSync } from 'node:fs';
 import * as path from 'node:path';
-import { StackError } from '@stack/model';
+import { StackError, bytesOf } from '@stack/model';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 
@@ -231,7 +231,7 @@ export function environmentNamed(all: Record<string, Environment>, name: string)
 /** CPU units and MiB of a service: as set, else the smallest that Fargate has for its `memory` (`512Mi`, `2Gi`). */
 export function fargateSize(size: ServiceSize | undefined, memory: string): { cpu: number; memory: number } {
   if (size?.cpu && size.memory) return { cpu: size.cpu, memory: size.memory };
-  const wanted = Number.parseInt(memory, 10) * (memory.endsWith('Gi') ? 1_024 : 1);
+  const wanted = bytesOf(memory) / 2 ** 20;
   for (const [cpu, [min, max, step]] of Object.entries(FARGATE)) {
     const fitting = Math.max(min, Math.ceil(wanted / step) * step);
     if (fitting <= max) return { cpu: Number(cpu), memory: fitting };

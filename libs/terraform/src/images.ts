@@ -6,9 +6,6 @@ import { asking } from './aws';
 import type { Environment } from './environments';
 import type { Work } from './operations';
 
-/** Images of ours are called `stack/<service>`; each is in a repository of the environment's registry. */
-export const isOwnImage = (image: string): boolean => image.startsWith('stack/');
-
 /** The environment's registry, and the unit's repository in it. */
 export function repositoryOf(
   { account, region, project, name }: Environment,

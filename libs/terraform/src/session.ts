@@ -4,10 +4,10 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import * as path from 'node:path';
-import { StackError, type Unit } from '@stack/model';
+import { StackError, type Unit, isOwnImage } from '@stack/model';
 import { Loader } from '@stack/runtime';
 import { ENVIRONMENTS_FILE, type Environment, environmentNamed, readEnvironments } from './environments';
-import { imageTag, isOwnImage } from './images';
+import { imageTag } from './images';
 import type { Work } from './operations';
 
 type Cdktf = typeof import('../cdktf');

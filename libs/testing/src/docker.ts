@@ -40,11 +40,6 @@ export class TestDocker {
     return docker;
   }
 
-  /** Whether it is ours to kill. */
-  get own(): boolean {
-    return this.folder !== undefined;
-  }
-
   async startDaemon(): Promise<void> {
     const at = (name: string) => path.join(this.folder as string, name);
     mkdirSync(at('data'), { recursive: true });

@@ -1,12 +1,5 @@
 import { existsSync, rmSync } from 'node:fs';
-import {
-  type StackPaths,
-  deleteVolumes,
-  readRegistry,
-  stackPaths,
-  stopContainers,
-  stopStack,
-} from '@stack/runtime';
+import { deleteVolumes, stackPaths, stopContainers, stopStack, usesDocker } from '@stack/runtime';
 import { agrees } from './ask';
 
 /** `stack down`: ends every process of the stack; fine when none runs. */
@@ -41,6 +34,3 @@ export async function reset(options: { yes?: boolean }): Promise<void> {
   rmSync(stack.dir, { recursive: true, force: true });
   console.log(`✔ deleted ${stack.dir}`);
 }
-
-const usesDocker = (stack: StackPaths): boolean =>
-  readRegistry(stack).some(({ runtime }) => runtime === 'docker');

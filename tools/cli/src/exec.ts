@@ -1,7 +1,14 @@
 import type { Socket } from 'node:net';
 import * as path from 'node:path';
 import { StackError } from '@stack/model';
-import { baseEnvironment, findSupervisor, stackPaths, unitEnvironment } from '@stack/runtime';
+import {
+  baseEnvironment,
+  findSupervisor,
+  projectOf,
+  stackPaths,
+  unitEnvironment,
+  usesDocker,
+} from '@stack/runtime';
 import { execa } from 'execa';
 
 /**
@@ -15,6 +22,12 @@ export async function exec(
 ): Promise<void> {
   const command = words[0] === '--' ? words.slice(1) : words;
   const stack = stackPaths();
+  if (usesDocker(stack))
+    throw new StackError(
+      'IN_DOCKER',
+      `the stack ${stack.name} runs in Docker: a command from here doesn't reach what its programs share`,
+      `docker exec -it ${projectOf(stack)}-${unit} sh`,
+    );
   const { root, env } = unitEnvironment(stack, unit);
   const run = async (...shared: Socket[]) => {
     const result = await execa(command[0], command.slice(1), {

@@ -1,9 +1,8 @@
 import * as path from 'node:path';
-import { StackError } from '@stack/model';
+import { StackError, isOwnImage } from '@stack/model';
 import {
   Loader,
   findWorkspace,
-  isOurs,
   lockFile,
   lockImages,
   mirrored,
@@ -18,7 +17,7 @@ export async function imagesLock({ output }: { output?: string }): Promise<void>
   const images = new Loader(workspace)
     .all()
     .flatMap((unit) => (unit.kind === 'service' && unit.docker ? [unit.docker.image] : []))
-    .filter((image) => !isOurs(image) && !image.includes('@sha256:'));
+    .filter((image) => !isOwnImage(image) && !image.includes('@sha256:'));
   const names = Object.fromEntries(
     [...new Set(images)].sort().map((image) => [image, mirrored(workspace, image) ?? image]),
   );

@@ -34,6 +34,12 @@ export async function runPipeline(options: PipelineOptions): Promise<void> {
       `the stack ${stack.name} has no supervisor: nobody watches over it`,
       'make deploy-local',
     );
+  if (options.folder && runtime === 'docker')
+    throw new StackError(
+      'IN_DOCKER',
+      `the pipeline runs in a container, which doesn't see ${options.folder}`,
+      `drop files into ${stack.inbox}, or run the stack natively`,
+    );
   const dagster = new Dagster(url);
   const folder = options.folder && path.resolve(options.folder);
   const force = options.force ?? false;

@@ -1,4 +1,5 @@
-import { Client, Pool, type QueryResultRow } from 'pg';
+import { createDatabase } from '@stack/postgres/create-database';
+import { Pool, type QueryResultRow } from 'pg';
 import { MIGRATIONS } from './migrations';
 
 /** PostgreSQL, with the schema of this version. */
@@ -11,7 +12,7 @@ export class Database {
    * @throws Error when PostgreSQL can't be reached, or has a newer schema than this program
    */
   static async open(url: string, warn: (error: Error) => void): Promise<Database> {
-    await create(url);
+    await createDatabase(url);
     const pool = new Pool({ connectionString: url, max: 8 });
     // An idle connection that PostgreSQL closed (it was restarted): the pool opens another.
     pool.on('error', warn);
@@ -60,19 +61,5 @@ export class Database {
     } finally {
       client.release();
     }
-  }
-}
-
-async function create(url: string): Promise<void> {
-  const target = new URL(url);
-  const name = decodeURIComponent(target.pathname.slice(1));
-  target.pathname = '/postgres';
-  const client = new Client({ connectionString: target.href });
-  try {
-    await client.connect();
-    const { rowCount } = await client.query('select 1 from pg_database where datname = $1', [name]);
-    if (rowCount === 0) await client.query(`create database ${client.escapeIdentifier(name)}`);
-  } finally {
-    await client.end();
   }
 }

@@ -1,9 +1,9 @@
 /** The stack as a compose file: what the runtime makes, for whoever would rather have `docker compose` make it. */
-import type { Service } from '@stack/model';
+import { type Service, isOwnImage } from '@stack/model';
 import type { Workplace } from '../converge';
 import { HOST } from '../native/resolver';
-import { type ContainerSpec, SECRETS, containersOf, isOurs } from './containers';
-import { HEALTH_SECONDS, LOGGING } from './deploy';
+import { type ContainerSpec, SECRETS, containersOf } from './containers';
+import { HEALTH_SECONDS, LOGGING, RESTART } from './deploy';
 import { imageFor } from './images';
 import { LABELS, containerName, projectOf, volumeName } from './names';
 import { ContainerValues } from './values';
@@ -79,7 +79,7 @@ function serviceOf(
     container_name: containerName(project, spec.name),
     image: imageFor(stack.workspace, spec.image),
     // One of ours is in no registry.
-    ...(isOurs(spec.image) && { pull_policy: 'never' }),
+    ...(isOwnImage(spec.image) && { pull_policy: 'never' }),
     ...(spec.argv && { entrypoint: escaped(spec.argv.slice(0, 1)), command: escaped(spec.argv.slice(1)) }),
     environment: Object.fromEntries(Object.entries(spec.env).map(([key, value]) => [key, escape(value)])),
     ...(secrets.length > 0 && {
@@ -126,7 +126,7 @@ function serviceOf(
         ]),
       ),
     }),
-    restart: 'always',
+    restart: RESTART,
     logging: LOGGING,
     labels: {
       [LABELS.stack]: stack.name,

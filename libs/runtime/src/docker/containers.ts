@@ -2,18 +2,19 @@
  * The containers of a service, from its definition: plain data, from which the runtime makes them and the compose file is written.
  */
 import {
+  IMAGE_USER,
   type Probe,
   type Service,
   StackError,
+  bytesOf,
   containerEnvironment,
   dependenciesOf,
+  isOwnImage,
   isProbe,
 } from '@stack/model';
 import type { StackPaths } from '../stack';
 import type { ContainerValues } from './values';
 
-/** Images of ours run as this user. */
-export const USER = '10001:10001';
 /** Where a container finds its environment's secrets, a file each. */
 export const SECRETS = '/run/secrets';
 /** The volume that programs share which share the stack's folder natively. */
@@ -60,8 +61,6 @@ export interface ContainerSpec {
   readonly probe: Probe;
 }
 
-export const isOurs = (image: string): boolean => image.startsWith('stack/');
-
 /**
  * Starts the command with the secrets in its environment. They are files, so that whoever may look at the container (`docker
  * inspect`) doesn't see them.
@@ -96,7 +95,7 @@ export function containersOf(
       environment.filter(([, value]) => value.secret === secret).map(([name, { text }]) => [name, text]),
     );
   const secrets = pick(true);
-  const ours = isOurs(docker.image);
+  const ours = isOwnImage(docker.image);
   const writes = service.collect ? Object.entries(service.volumes) : [];
   const common = {
     unit,
@@ -118,7 +117,7 @@ export function containersOf(
       })),
     ],
     memory: bytesOf(docker.memory ?? service.memory),
-    user: docker.user ?? (ours ? USER : undefined),
+    user: docker.user ?? (ours ? `${IMAGE_USER}:${IMAGE_USER}` : undefined),
     readOnly: !docker.writable,
     capabilities: docker.capabilities ?? [],
   };
@@ -186,9 +185,3 @@ export function servedBy(service: Service, port: string): string {
 
 /** The container of a service that is healthy last. */
 const lastOf = (service: Service): string => nameOf(service, processesOf(service).at(-1)?.process ?? 'main');
-
-/** `256Mi` → bytes. */
-export function bytesOf(memory: string): number {
-  const [, number, unit] = /^(\d+)(Mi|Gi)$/.exec(memory) ?? [];
-  return Number(number) * (unit === 'Gi' ? 2 ** 30 : 2 ** 20);
-}

@@ -8,6 +8,7 @@ import {
   type Say,
   collect,
   converge,
+  recordingFailure,
   register,
   resolveProbe,
   settlePorts,
@@ -15,11 +16,11 @@ import {
 } from '../converge';
 import { sha256 } from '../files';
 import { planContext } from '../native/context';
-import { clearFailure, writeFailure } from '../native/failures';
+import { clearFailure } from '../native/failures';
 import { readEntry, readRegistry, removeEntry } from '../native/registry';
 import { HOST } from '../native/resolver';
 import { type ContainerSpec, containersOf, servedBy } from './containers';
-import { orNothing, saidBy, statusOf } from './engine';
+import { containersIn, orNothing, saidBy, statusOf } from './engine';
 import { ensureImage, imageFor } from './images';
 import { lastLines } from './logs';
 import { LABELS, containerName, volumeName } from './names';
@@ -32,8 +33,13 @@ const POLL = 100;
 /** Log lines that an error shows. */
 const SHOWN = 20;
 
+/** That a program has to end in order. */
+const STOP_SECONDS = 10;
+
 /** How the engine asks whether a container is healthy. */
 export const HEALTH_SECONDS = { interval: 10, timeout: 5, startPeriod: 60, retries: 3 } as const;
+/** After a crash, the engine takes what it finds running for stopped by hand: `unless-stopped` would leave it so. */
+export const RESTART = 'always';
 export const LOGGING = { driver: 'json-file', options: { 'max-size': '10m', 'max-file': '3' } } as const;
 
 /**
@@ -41,16 +47,12 @@ export const LOGGING = { driver: 'json-file', options: { 'max-size': '10m', 'max
  * @throws StackError with the reason, the last lines of the log and what to do
  */
 export async function deployInDocker(session: DockerSession, name: string, say: Say): Promise<Deployed> {
-  try {
-    const deployed = await deploy(session, session.loader.unit(name), say);
-    clearFailure(session.stack, name);
-    return deployed;
-  } catch (caught) {
-    const error = told(caught, name);
-    const layer = session.loader.folders.get(name)?.layer;
-    if (layer) writeFailure(session.stack, { unit: name, layer, message: String(error) });
-    throw error;
-  }
+  return recordingFailure(
+    session,
+    name,
+    () => deploy(session, session.loader.unit(name), say),
+    (error) => told(error, name),
+  );
 }
 
 /** What the engine refuses, without its client's stack trace. */
@@ -77,7 +79,7 @@ async function deploy(session: DockerSession, unit: Unit, say: Say): Promise<Dep
 
 async function deployService(session: DockerSession, unit: Service, say: Say): Promise<Deployed> {
   const { docker, project, stack } = session;
-  const before = await containersOfUnit(session, unit.name);
+  const before = await containersIn(docker, stack.name, unit.name);
   const published = new Set(before.flatMap(({ Ports }) => Ports.map(({ PublicPort }) => PublicPort)));
   settlePorts(session, unit, (_, port) => published.has(port), say);
   const context = planContext(unit, { ...session, progress: say });
@@ -102,7 +104,13 @@ async function deployService(session: DockerSession, unit: Service, say: Say): P
     const container = docker.getContainer(containerName(project, spec.name));
     const found = await orNothing(container.inspect());
     if (found && found.Config.Labels[LABELS.hash] === hash && found.State.Running) {
-      if (isWell(found)) continue;
+      const health = found.State.Health?.Status ?? 'healthy';
+      if (health === 'healthy') continue;
+      // One that hangs is started anew; one that still starts is waited for.
+      if (health === 'unhealthy') {
+        await container.restart({ t: STOP_SECONDS });
+        started.push(spec.process);
+      }
     } else {
       if (found && found.Config.Labels[LABELS.stack] !== stack.name) throw foreign(spec, project);
       if (found) await end(container);
@@ -130,8 +138,6 @@ async function deployService(session: DockerSession, unit: Service, say: Say): P
   if (started.length === 0) return { changed, summary: changed ? 'registered' : 'unchanged' };
   return { changed: true, summary: `started${specs.length > 1 ? ` ${started.join(', ')}` : ''}` };
 }
-
-const isWell = ({ State }: Docker.ContainerInspectInfo): boolean => State.Health?.Status !== 'unhealthy';
 
 const foreign = (spec: ContainerSpec, project: string): StackError =>
   new StackError(
@@ -205,16 +211,16 @@ function optionsOf(
       SecurityOpt: ['no-new-privileges:true'],
       Memory: spec.memory,
       Init: true,
-      // After a crash, the engine takes what it finds running for stopped by hand: `unless-stopped` would leave it so.
-      RestartPolicy: { Name: 'always' },
+      RestartPolicy: { Name: RESTART },
       LogConfig: { Type: LOGGING.driver, Config: LOGGING.options },
     },
     NetworkingConfig: { EndpointsConfig: { [project]: { Aliases: [...spec.aliases] } } },
   };
 }
 
-async function end(container: Docker.Container): Promise<void> {
-  await container.stop({ t: 10 }).catch((error: unknown) => {
+/** Stops it in order, and removes it. */
+export async function end(container: Docker.Container): Promise<void> {
+  await container.stop({ t: STOP_SECONDS }).catch((error: unknown) => {
     // 304: it doesn't run.
     if (statusOf(error) !== 304) throw error;
   });
@@ -233,9 +239,10 @@ async function start(session: DockerSession, unit: Service, spec: ContainerSpec,
   const target = resolveProbe(session, unit, spec.probe);
   const deadline = Date.now() + PATIENCE;
   say(`waiting for ${spec.name}`);
+  const before = (await container.inspect()).RestartCount;
   for (let reason = ''; ;) {
     const { State, RestartCount } = await container.inspect();
-    if (!State.Running || RestartCount > 0)
+    if (!State.Running || RestartCount > before)
       throw new StackError(
         'NOT_READY',
         `${spec.name} ends at once, with exit status ${State.ExitCode}${State.OOMKilled ? ' (it needed more than its memory)' : ''}`,
@@ -271,21 +278,10 @@ function notStarted(spec: ContainerSpec, said: string): StackError {
   return new StackError('NOT_STARTED', `${spec.name} can't be started: ${said}`);
 }
 
-export const containersOfUnit = (
-  { docker, stack }: Pick<DockerSession, 'docker' | 'stack'>,
-  unit?: string,
-): Promise<Docker.ContainerInfo[]> =>
-  docker.listContainers({
-    all: true,
-    filters: {
-      label: [`${LABELS.stack}=${stack.name}`, ...(unit ? [`${LABELS.unit}=${unit}`] : [])],
-    },
-  });
-
 /** Removes the unit's containers and forgets it; its volumes stay. */
 export async function destroyInDocker(session: DockerSession, name: string, say: Say): Promise<Deployed> {
   const existed = readEntry(session.stack, name) !== undefined;
-  const containers = await containersOfUnit(session, name);
+  const containers = await containersIn(session.docker, session.stack.name, name);
   for (const { Id } of containers) await end(session.docker.getContainer(Id));
   removeEntry(session.stack, name);
   clearFailure(session.stack, name);

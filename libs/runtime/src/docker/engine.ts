@@ -4,6 +4,7 @@ import { homedir } from 'node:os';
 import * as path from 'node:path';
 import { StackError } from '@stack/model';
 import type Docker from 'dockerode';
+import { LABELS } from './names';
 
 /** Docker 20.10. */
 const OLDEST_API = 1.41;
@@ -83,3 +84,10 @@ export async function orNothing<T>(call: Promise<T>): Promise<T | undefined> {
     throw error;
   }
 }
+
+/** Every container of a stack, or of one of its units, running or not. */
+export const containersIn = (docker: Docker, stack: string, unit?: string): Promise<Docker.ContainerInfo[]> =>
+  docker.listContainers({
+    all: true,
+    filters: { label: [`${LABELS.stack}=${stack}`, ...(unit ? [`${LABELS.unit}=${unit}`] : [])] },
+  });

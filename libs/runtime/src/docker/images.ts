@@ -1,10 +1,9 @@
 /** Images: there, or pulled with progress. */
 import { existsSync, readFileSync } from 'node:fs';
 import * as path from 'node:path';
-import { StackError } from '@stack/model';
+import { StackError, isOwnImage } from '@stack/model';
 import type Docker from 'dockerode';
 import { readJson } from '../files';
-import { isOurs } from './containers';
 import { orNothing, saidBy } from './engine';
 
 /** Digests of the images that definitions name, written by `make images-lock`. */
@@ -50,7 +49,7 @@ export async function ensureImage(
 ): Promise<string> {
   const found = await orNothing(docker.getImage(image).inspect());
   if (found) return found.Id;
-  if (isOurs(image))
+  if (isOwnImage(image))
     throw new StackError(
       'NO_IMAGE',
       `the image ${image} isn't built`,

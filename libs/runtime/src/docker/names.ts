@@ -1,4 +1,6 @@
 /** What the stack's things are called in the engine. */
+import { existsSync } from 'node:fs';
+import * as path from 'node:path';
 import type { StackPaths } from '../stack';
 
 export const LABELS = {
@@ -16,3 +18,9 @@ export const projectOf = ({ name }: Pick<StackPaths, 'name'>): string => `stack-
 export const containerName = (project: string, name: string): string => `${project}-${name}`;
 
 export const volumeName = (project: string, volume: string): string => `${project}_${volume}`;
+
+/** It is there from the first deploy in Docker until `down`, so that nothing else has to ask for an engine. */
+export const markerOf = ({ run }: Pick<StackPaths, 'run'>): string => path.join(run, 'in-docker');
+
+/** Whether the stack may have containers. */
+export const usesDocker = (stack: StackPaths): boolean => existsSync(markerOf(stack));

@@ -3,12 +3,13 @@ import { StackError } from '@stack/model';
 import type Docker from 'dockerode';
 import { lock } from 'proper-lockfile';
 import type { Workplace } from '../converge';
+import { writeIfChanged } from '../files';
 import { Loader } from '../loader';
 import { findSupervisor } from '../native/daemon';
 import { Ports } from '../native/ports';
 import { nativeResolver } from '../native/resolver';
 import { type StackPaths, makeStackDir, stackPaths } from '../stack';
-import { LABELS, projectOf } from './names';
+import { LABELS, markerOf, projectOf } from './names';
 import { openEngine } from './engine';
 import { ContainerValues } from './values';
 
@@ -44,6 +45,7 @@ export async function openDockerSession(
     say('another deploy is at work: waiting for it');
     return take(true);
   });
+  writeIfChanged(markerOf(stack), '');
   const loader = new Loader(stack.workspace);
   const ports = new Ports(stack, env);
   const session: DockerSession = {

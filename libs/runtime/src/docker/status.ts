@@ -1,22 +1,21 @@
 /** What the engine says of the stack's containers, as the supervisor does of processes; and their end. */
+import { rmSync } from 'node:fs';
 import { PassThrough } from 'node:stream';
 import type { ProcessStatus } from '@stack/supervisor';
 import type Docker from 'dockerode';
 import type { StackPaths } from '../stack';
 import { withSecrets } from './containers';
-import { openEngine, orNothing } from './engine';
-import { LABELS, projectOf } from './names';
+import { end } from './deploy';
+import { containersIn, openEngine, orNothing } from './engine';
+import { LABELS, markerOf, projectOf } from './names';
 import { removeVolumes } from './volumes';
 
 export type ContainerStatus = Omit<ProcessStatus, 'hash' | 'log' | 'state'>;
 
-export const containersOfStack = (docker: Docker, { name }: StackPaths): Promise<Docker.ContainerInfo[]> =>
-  docker.listContainers({ all: true, filters: { label: [`${LABELS.stack}=${name}`] } });
-
 /** Every container of the stack's services. */
 export async function containerStatus(stack: StackPaths): Promise<ContainerStatus[]> {
   const docker = await openEngine();
-  const containers = await containersOfStack(docker, stack);
+  const containers = await containersIn(docker, stack.name);
   return Promise.all(
     containers.filter(({ Labels }) => Labels[LABELS.unit]).map((info) => statusOfOne(docker, info)),
   );
@@ -54,18 +53,13 @@ async function statusOfOne(docker: Docker, info: Docker.ContainerInfo): Promise<
 /** Removes every container of the stack and its network; volumes stay. Returns the units that it had. */
 export async function stopContainers(stack: StackPaths): Promise<string[]> {
   const docker = await openEngine();
-  const containers = await containersOfStack(docker, stack);
-  await Promise.all(
-    containers.map(async ({ Id }) => {
-      const container = docker.getContainer(Id);
-      await container.stop({ t: 10 }).catch(() => undefined);
-      await container.remove({ force: true });
-    }),
-  );
+  const containers = await containersIn(docker, stack.name);
+  await Promise.all(containers.map(({ Id }) => end(docker.getContainer(Id))));
   await docker
     .getNetwork(projectOf(stack))
     .remove()
     .catch(() => undefined);
+  rmSync(markerOf(stack), { force: true });
   return [...new Set(containers.flatMap(({ Labels }) => Labels[LABELS.unit] ?? []))].sort();
 }
 

@@ -11,11 +11,20 @@ import {
   isProbe,
 } from '@stack/model';
 import { type ProcessSpec, family, listProcesses } from '@stack/supervisor';
-import { type Deployed, type Say, collect, converge, register, resolveProbe, settlePorts } from '../converge';
+import {
+  type Deployed,
+  type Say,
+  collect,
+  converge,
+  recordingFailure,
+  register,
+  resolveProbe,
+  settlePorts,
+} from '../converge';
 import { digest, sha256 } from '../files';
 import { planContext } from './context';
 import { baseEnvironment } from './executables';
-import { clearFailure, writeFailure } from './failures';
+import { clearFailure } from './failures';
 import { logFile } from './logs';
 import { readEntry, removeEntry } from './registry';
 import { type Session, asStackError } from './session';
@@ -25,16 +34,7 @@ import { type Session, asStackError } from './session';
  * @throws StackError with the reason, the last lines of the log and what to do.
  */
 export async function deployUnit(session: Session, name: string, say: Say): Promise<Deployed> {
-  try {
-    const deployed = await deploy(session, session.loader.unit(name), say);
-    clearFailure(session.stack, name);
-    return deployed;
-  } catch (caught) {
-    const error = asStackError(caught);
-    const layer = session.loader.folders.get(name)?.layer;
-    if (layer) writeFailure(session.stack, { unit: name, layer, message: String(error) });
-    throw error;
-  }
+  return recordingFailure(session, name, () => deploy(session, session.loader.unit(name), say), asStackError);
 }
 
 async function deploy(session: Session, unit: Unit, say: Say): Promise<Deployed> {

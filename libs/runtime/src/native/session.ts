@@ -4,12 +4,12 @@
  */
 import { type Resolver, StackError, resolve } from '@stack/model';
 import { type SupervisorClient, SupervisorError } from '@stack/supervisor';
+import { usesDocker } from '../docker/names';
 import { containerStatus } from '../docker/status';
 import { Loader } from '../loader';
 import { type StackPaths, stackPaths } from '../stack';
 import { ensureSupervisor } from './daemon';
 import { Ports } from './ports';
-import { readRegistry } from './registry';
 import { nativeResolver } from './resolver';
 
 export interface Session {
@@ -54,7 +54,7 @@ export async function openSession(
 }
 
 async function refuseContainers(stack: StackPaths): Promise<void> {
-  if (!readRegistry(stack).some(({ runtime }) => runtime === 'docker')) return;
+  if (!usesDocker(stack)) return;
   const running = (await containerStatus(stack).catch(() => [])).filter(({ pid }) => pid);
   if (running.length > 0)
     throw new StackError(

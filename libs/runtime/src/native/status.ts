@@ -1,6 +1,7 @@
 /** What the stack looks like now: the registry joined with what the supervisor sees. */
 import type { RegistryEntry } from '@stack/model';
 import { type Status, leftBehind } from '@stack/supervisor';
+import { usesDocker } from '../docker/names';
 import { type ContainerStatus, containerStatus } from '../docker/status';
 import type { StackPaths } from '../stack';
 import { LAYERS } from '../units';
@@ -48,7 +49,7 @@ export async function stackStatus(stack: StackPaths): Promise<StackStatus> {
   client?.close();
   const orphans = status ? [] : leftBehind(stack.run);
   const registry = readRegistry(stack);
-  const inDocker = registry.some(({ runtime }) => runtime === 'docker');
+  const inDocker = usesDocker(stack);
   const containers = inDocker ? await containerStatus(stack) : [];
   const failures = new Map(readFailures(stack).map((failure) => [failure.unit, failure]));
   const deployed = registry.map((entry) => {

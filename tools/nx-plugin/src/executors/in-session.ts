@@ -1,8 +1,8 @@
-/** What deploy and destroy share: one session for all tasks of a batch, opened by the first and closed at the end. */
+/** What deploy and destroy share, natively and in Docker: one session for all tasks of a batch, opened by the first and closed at the end. */
 import { appendFileSync } from 'node:fs';
 import type { TaskGraph } from '@nx/devkit';
 import { StackError, checkStack } from '@stack/model';
-import { type Deployed, type Session, openSession, unknownPortVariables } from '@stack/runtime';
+import { type Deployed, type Loader, unknownPortVariables } from '@stack/runtime';
 import { type BatchItem, type Say, inGraphOrder } from './batch';
 
 export interface DeployOptions {
@@ -10,33 +10,46 @@ export interface DeployOptions {
   readonly verbose?: boolean;
 }
 
-export async function* inSession(
+interface Closable {
+  readonly loader: Loader;
+  close(): Promise<void>;
+}
+
+/** @param open opens a session of the runtime */
+export async function* inSession<S extends Closable>(
   graph: TaskGraph,
   inputs: Record<string, DeployOptions>,
-  work: (session: Session, project: string, say: Say) => Promise<Deployed>,
+  open: (say: Say) => Promise<S>,
+  work: (session: S, project: string, say: Say) => Promise<Deployed>,
 ): AsyncGenerator<BatchItem> {
-  let session: Promise<Session> | undefined;
+  let session: Promise<S> | undefined;
   const verbose = Object.values(inputs).some((options) => options.verbose);
   const several = Object.keys(graph.tasks).length > 1;
   try {
     yield* inGraphOrder(graph, verbose, async (project, say) => {
       const first = session === undefined;
-      session ??= open(say, several);
+      session ??= checked(open, several, say);
       const opened = await session.catch((error: unknown) => {
         // Everybody fails for the same reason: told once.
         throw first ? error : new StackError('NO_SESSION', 'not begun, for the reason above');
       });
-      const deployed = await work(opened, project, say);
-      tellChange(deployed, project);
-      return deployed.summary;
+      const { changed, summary } = await work(opened, project, say);
+      // `stack up` asks by this file what its deploy has changed.
+      if (changed && process.env.STACK_CHANGES) appendFileSync(process.env.STACK_CHANGES, `${project}\n`);
+      return summary;
     });
   } finally {
     await session?.then((opened) => opened.close()).catch(() => undefined);
   }
 }
 
-async function open(say: Say, several: boolean): Promise<Session> {
-  const session = await openSession(say);
+/** A session; for more than one unit, definitions have to fit together. */
+async function checked<S extends Closable>(
+  open: (say: Say) => Promise<S>,
+  several: boolean,
+  say: Say,
+): Promise<S> {
+  const session = await open(say);
   if (!several) return session;
   try {
     const units = session.loader.all();
@@ -47,9 +60,4 @@ async function open(say: Say, several: boolean): Promise<Session> {
     await session.close();
     throw error;
   }
-}
-
-/** `stack up` asks by this file what its deploy has changed. */
-export function tellChange({ changed }: Deployed, project: string): void {
-  if (changed && process.env.STACK_CHANGES) appendFileSync(process.env.STACK_CHANGES, `${project}\n`);
 }

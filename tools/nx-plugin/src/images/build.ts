@@ -3,7 +3,7 @@ import { cpSync, readdirSync, rmSync } from 'node:fs';
 import * as path from 'node:path';
 import type { ProjectGraph } from '@nx/devkit';
 import { StackError } from '@stack/model';
-import { LABELS, openEngine, orNothing, saidBy } from '@stack/runtime';
+import { LABELS, orNothing, saidBy, statusOf } from '@stack/runtime';
 import type Docker from 'dockerode';
 import { type ImageParts, type Say, contentOf, dockerfileOf, layOut } from './context';
 
@@ -15,23 +15,30 @@ function baseArguments(from: 'node' | 'python', env: NodeJS.ProcessEnv): Record<
     : { ...(python && { BASE: python }), ...(node && { NODE: node }) };
 }
 
-/** @returns whether it was built, and its name */
+export interface Built {
+  readonly image: string;
+  /** False when the engine had it already. */
+  readonly built: boolean;
+  /** Id of the image that had its name before. */
+  readonly replaced?: string;
+}
+
+/** @throws StackError with the end of the build's output */
 export async function buildImage(
+  docker: Docker,
   parts: ImageParts,
   graph: ProjectGraph,
   say: Say,
-): Promise<{ image: string; built: boolean }> {
-  const { workspace, service, platform, root } = parts;
-  const docker = await openEngine();
-  const from = service.docker?.build?.from ?? 'node';
-  const bases = baseArguments(from, process.env);
+): Promise<Built> {
+  const { workspace, service, build, platform, root } = parts;
+  const image = service.docker?.image ?? '';
+  const bases = baseArguments(build.from, process.env);
   const content = contentOf(parts, Object.values(bases));
-  const image = service.docker?.image as string;
   const found = await orNothing(docker.getImage(image).inspect());
   if (found?.Config.Labels?.[LABELS.content] === content) return { image, built: false };
   const folder = path.join(workspace, 'dist', root, 'image');
   await layOut(parts, graph, folder, say);
-  cpSync(dockerfileOf(workspace, service), path.join(folder, 'Dockerfile'));
+  cpSync(dockerfileOf(parts), path.join(folder, 'Dockerfile'));
   say(`building ${image}`);
   const stream = await docker.buildImage(
     { context: folder, src: readdirSync(folder) },
@@ -44,7 +51,17 @@ export async function buildImage(
   );
   await followBuild(docker, stream, image);
   rmSync(folder, { recursive: true, force: true });
-  return { image, built: true };
+  return { image, built: true, replaced: found?.Id };
+}
+
+/** Deletes an image that nothing has any more; where another stack's container still runs it, it stays. */
+export async function forget(docker: Docker, id: string): Promise<void> {
+  await docker
+    .getImage(id)
+    .remove()
+    .catch((error: unknown) => {
+      if (![404, 409].includes(statusOf(error) ?? 0)) throw error;
+    });
 }
 
 interface BuildEvent {

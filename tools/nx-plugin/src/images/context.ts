@@ -22,19 +22,19 @@ export interface ImageParts {
   /** Folder of the unit, relative to the workspace. */
   readonly root: string;
   readonly service: Service;
+  readonly build: NonNullable<NonNullable<Service['docker']>['build']>;
   readonly platform: Platform;
 }
 
 /** Digest of everything that the image is made of: an equal one means the same image. */
 export function contentOf(
-  { workspace, root, service, platform }: ImageParts,
+  { workspace, root, service, build, platform }: ImageParts,
   extra: readonly string[],
 ): string {
-  const build = buildOf(service);
   const at = (file: string) => path.join(workspace, file);
   const lists = [...Object.values(build.packages ?? {}), ...Object.values(build.programs ?? {})];
   const files = [
-    dockerfileOf(workspace, service),
+    dockerfileOf({ workspace, build }),
     at(`dist/${root}/main.cjs`),
     ...Object.values(build.files ?? {}).map(at),
     ...lists.map(at),
@@ -42,22 +42,11 @@ export function contentOf(
     ...(hasProgram({ workspace, root }) ? [at('package-lock.json')] : []),
   ];
   const health = healthScript(service);
-  return sha256(JSON.stringify([digest(files), health, build, platform, extra])).slice(0, 16);
+  return sha256(JSON.stringify([digest(files, workspace), health, build, platform, extra])).slice(0, 16);
 }
 
-export const dockerfileOf = (workspace: string, service: Service): string =>
-  path.join(workspace, 'docker', 'images', `${buildOf(service).from}.Dockerfile`);
-
-/** @throws StackError when the definition doesn't say what its image is built from */
-export function buildOf(service: Service): NonNullable<NonNullable<Service['docker']>['build']> {
-  const build = service.docker?.build;
-  if (build) return build;
-  throw new StackError(
-    'NO_BUILD',
-    `${service.file}: docker.build: is missing`,
-    "say what it is built from: { from: 'node' }",
-  );
-}
+export const dockerfileOf = ({ workspace, build }: Pick<ImageParts, 'workspace' | 'build'>): string =>
+  path.join(workspace, 'docker', 'images', `${build.from}.Dockerfile`);
 
 const hasProgram = ({ workspace, root }: Pick<ImageParts, 'workspace' | 'root'>): boolean =>
   existsSync(path.join(workspace, `dist/${root}/main.cjs`));
@@ -69,8 +58,7 @@ export async function layOut(
   folder: string,
   say: Say,
 ): Promise<void> {
-  const { workspace, root, service } = parts;
-  const build = buildOf(service);
+  const { workspace, root, service, build } = parts;
   rmSync(folder, { recursive: true, force: true });
   // What seldom changes is a layer of its own.
   const [app, packages] = ['app', 'packages'].map((name) => path.join(folder, name));
@@ -87,7 +75,7 @@ export async function layOut(
     await nodePackages(parts, graph, packages, say);
   }
   for (const [name, source] of Object.entries(build.files ?? {}))
-    cpSync(path.join(workspace, source), into(name), { recursive: true, filter: isPart });
+    copyParts(path.join(workspace, source), into(name));
   for (const [name, list] of Object.entries(build.packages ?? {}))
     await pythonPackages(parts, list, packed(name), say);
   for (const [name, lists] of Object.entries(build.programs ?? {}))
@@ -100,13 +88,19 @@ export async function layOut(
         say,
       );
   writeFileSync(into('health'), healthScript(service));
+  // Who mounts a new volume there finds a folder of the image's user.
+  for (const target of ['/stack', ...Object.values(service.volumes)])
+    mkdirSync(path.join(folder, 'volumes', target), { recursive: true });
 }
 
-/** What is in a folder of the workspace but not part of a program. */
-const isPart = (file: string): boolean =>
-  !/[\\/](node_modules|__pycache__|tests|target|logs|dbt_packages|\.pytest_cache|\.ruff_cache)([\\/]|$)|\.spec\.ts$/.test(
-    file,
-  );
+/** A file, or a folder without what lies in it but isn't part of a program. */
+const copyParts = (source: string, target: string): void =>
+  cpSync(source, target, {
+    recursive: true,
+    // Below the folder only: the checkout itself may lie in one of such a name.
+    filter: (file) => !NO_PART.test(path.relative(source, file)),
+  });
+const NO_PART = /(^|[\\/])(node_modules|__pycache__|target|logs|dbt_packages)([\\/]|$)|\.spec\.ts$/;
 
 /** Declared packages that the bundle names, with the versions of the workspace's lock file. */
 async function nodePackages(
@@ -126,9 +120,10 @@ async function nodePackages(
   );
   const manifest = { name: service.name, version: '0.1.0', private: true, dependencies };
   const lock = createLockFile(manifest, graph, 'npm');
-  await once(
+  const made = await once(
     workspace,
-    ['node', service.name, platform.name, JSON.stringify(dependencies), lock],
+    `${service.name}-npm-${platform.name}`,
+    [JSON.stringify(dependencies), lock],
     async (folder) => {
       say(`installing ${Object.keys(dependencies).length} npm packages for ${platform.name}`);
       writeFileSync(path.join(folder, 'package.json'), JSON.stringify(manifest, null, 2));
@@ -138,11 +133,10 @@ async function nodePackages(
       const { stdout } = await run('npm', ['sbom', '--sbom-format=cyclonedx', '--omit=dev'], folder);
       writeFileSync(path.join(folder, 'node.cdx.json'), stdout);
     },
-  ).then((made) => {
-    for (const name of ['node_modules', 'package.json'])
-      cpSync(path.join(made, name), path.join(target, name), { recursive: true, verbatimSymlinks: true });
-    sbom(target, made, 'node.cdx.json');
-  });
+  );
+  for (const name of ['node_modules', 'package.json'])
+    cpSync(path.join(made, name), path.join(target, name), { recursive: true, verbatimSymlinks: true });
+  sbom(target, made, 'node.cdx.json');
 }
 
 /** Third-party dependencies of a project and of the projects of this workspace that it depends on. */
@@ -179,7 +173,8 @@ async function pythonPackages(
 ): Promise<void> {
   const made = await once(
     workspace,
-    ['python', platform.name, ...platform.uv, readFileSync(path.join(workspace, list), 'utf8')],
+    `${list}-${platform.name}`,
+    [...platform.uv, readFileSync(path.join(workspace, list), 'utf8')],
     async (folder) => {
       const uv = findUv(workspace);
       say(`installing Python packages of ${list} for ${platform.name}`);
@@ -247,19 +242,23 @@ function healthScript(service: Service): string {
   return `exec ${command.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ')}\n`;
 }
 
-/** A folder that is filled once for each key; whoever is interrupted leaves none. */
+/** A folder that is filled once for each key, and takes the place of the one before; whoever is interrupted leaves none. */
 async function once(
   workspace: string,
+  what: string,
   key: readonly string[],
   fill: (folder: string) => Promise<void>,
 ): Promise<string> {
-  const folder = path.join(workspace, '.tools', 'images', sha256(JSON.stringify(key)).slice(0, 16));
+  const parent = path.join(workspace, '.tools', 'images', what.replaceAll(/[^\w.]+/g, '-'));
+  const folder = path.join(parent, sha256(JSON.stringify(key)).slice(0, 16));
   if (existsSync(folder)) return folder;
-  const temporary = `${folder}.${process.pid}`;
+  const temporary = `${parent}.${process.pid}`;
   rmSync(temporary, { recursive: true, force: true });
   mkdirSync(temporary, { recursive: true });
   try {
     await fill(temporary);
+    rmSync(parent, { recursive: true, force: true });
+    mkdirSync(parent, { recursive: true });
     renameSync(temporary, folder);
   } finally {
     rmSync(temporary, { recursive: true, force: true });

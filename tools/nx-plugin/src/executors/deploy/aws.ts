@@ -6,7 +6,7 @@ import { platformOf } from '../../images/platform';
 import type { BatchItem } from '../batch';
 import { type CloudOptions, inCloud } from '../in-cloud';
 import { cloud } from '../cloud';
-import { buildOwn } from '../in-docker';
+import { buildOwn } from '../../images/own';
 
 /** What Fargate runs our images on (infra/ecs/fargate.ts). */
 const IN_AWS = 'linux/amd64';
@@ -28,7 +28,9 @@ export function deployInAws(
         );
       refuseUnseen(work, plan);
     };
-    const build = () => buildOwn(new Loader(findWorkspace()), work.unit, platformOf(IN_AWS), work.say);
+    const build = async () => {
+      await buildOwn(new Loader(findWorkspace()), work.unit, platformOf(IN_AWS), work.say);
+    };
     return (await applyUnit(work, agreed, () => pushImage(work, build))).summary;
   });
 }

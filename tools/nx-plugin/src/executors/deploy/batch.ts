@@ -1,9 +1,9 @@
 import type { TaskGraph } from '@nx/devkit';
-import { deployUnit } from '@stack/runtime';
+import { deployUnit, openDockerSession, openSession } from '@stack/runtime';
 import type { BatchItem } from '../batch';
 import { deployInAws } from './aws';
 import type { CloudOptions } from '../in-cloud';
-import { buildAndDeploy, inDocker } from '../in-docker';
+import { buildAndDeploy } from '../../images/own';
 import { type DeployOptions, inSession } from '../in-session';
 
 /** Deploys every unit of the batch. */
@@ -14,6 +14,6 @@ export default async function* deployBatch(
   if (Object.values(inputs).some(({ runtime }) => runtime === 'aws')) {
     yield* deployInAws(graph, inputs);
   } else if (Object.values(inputs).some(({ runtime }) => runtime === 'docker')) {
-    yield* inDocker(graph, inputs, buildAndDeploy);
-  } else yield* inSession(graph, inputs, deployUnit);
+    yield* inSession(graph, inputs, openDockerSession, buildAndDeploy);
+  } else yield* inSession(graph, inputs, openSession, deployUnit);
 }

@@ -1,9 +1,8 @@
 import type { TaskGraph } from '@nx/devkit';
-import { destroyInDocker, destroyUnit } from '@stack/runtime';
+import { destroyInDocker, destroyUnit, openDockerSession, openSession } from '@stack/runtime';
 import type { BatchItem } from '../batch';
 import { destroyInAws } from './aws';
 import type { CloudOptions } from '../in-cloud';
-import { inDocker } from '../in-docker';
 import { type DeployOptions, inSession } from '../in-session';
 
 /** Destroys every unit of the batch. */
@@ -14,6 +13,6 @@ export default async function* destroyBatch(
   if (Object.values(inputs).some(({ runtime }) => runtime === 'aws')) {
     yield* destroyInAws(graph, inputs);
   } else if (Object.values(inputs).some(({ runtime }) => runtime === 'docker')) {
-    yield* inDocker(graph, inputs, destroyInDocker);
-  } else yield* inSession(graph, inputs, destroyUnit);
+    yield* inSession(graph, inputs, openDockerSession, destroyInDocker);
+  } else yield* inSession(graph, inputs, openSession, destroyUnit);
 }
