@@ -2,7 +2,7 @@
 module.exports = {
   testEnvironment: 'node',
   testMatch: ['**/*.spec.ts'],
-  modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/site'],
+  modulePathIgnorePatterns: ['<rootDir>/.nx', '<rootDir>/dist', '<rootDir>/site'],
   transform: {
     '^.+\\.[cm]?ts$': [
       '@swc/jest',

@@ -24,7 +24,7 @@ const paths = stackPaths(workspace, {
   STACK_HOME: mkdtempSync(path.join(tmpdir(), 'docker-spec-')),
 });
 const loader = new Loader(workspace);
-const values = new ContainerValues(paths, loader);
+const values = new ContainerValues(paths, loader, new Ports(paths, {}));
 const services = loader.all().filter((unit): unit is Service => unit.kind === 'service');
 const containers = (name: string) =>
   containersOf(services.find((one) => one.name === name) as Service, paths, values, services);

@@ -29,6 +29,7 @@ export const traefik = defineService({
       '--api.dashboard=true',
       '--api.insecure=true',
       '--ping=true',
+      '--metrics.prometheus=true',
       '--log.level=WARN',
       '--log.format=json',
       '--providers.providersthrottleduration=50ms',
@@ -41,9 +42,11 @@ export const traefik = defineService({
   aws: { none: 'the load balancer has its part', playedBy: ecs },
   route: { port: 'dashboard', path: '/dashboard/' },
   memory: '128Mi',
-  collect: (registry, context) => ({
-    [path.join(routesDir(context), 'services.yml')]: JSON.stringify(routes(registry), null, 2),
-  }),
+  collect: {
+    into: 'config',
+    files: (registry) => ({ 'routes/services.yml': JSON.stringify(routes(registry), null, 2) }),
+  },
+  metrics: { port: 'dashboard' },
 });
 
 const routesDir = (context: PlanContext): string => path.join(context.volume('config'), 'routes');
@@ -79,6 +82,7 @@ async function planTraefik(context: PlanContext): Promise<ProcessPlan> {
         },
         api: { dashboard: true, insecure: true },
         ping: {},
+        metrics: { prometheus: {} },
         log: { level: 'WARN', format: 'json' },
         // Two seconds by default: a new service's page would be missing for as long.
         providers: {

@@ -5,6 +5,7 @@ import {
   type Service,
   type Value,
   containerEnvironment,
+  insideOf,
   isOwnImage,
   isProbe,
   ownedBy,
@@ -112,7 +113,7 @@ const fargate: Resources<FargateOptions> = (stack, options) => {
         {
           targetGroupArn: target.group.arn,
           containerName: firstContainer(service),
-          containerPort: service.ports[service.route?.port ?? ''].number,
+          containerPort: insideOf(service.ports[service.route?.port ?? '']),
         },
       ],
       healthCheckGracePeriodSeconds: 120,
@@ -164,8 +165,8 @@ function containers(stack: UnitStack, environment: Record<string, Variable>, log
       type: 'string',
       description: 'Commit that the image was built from',
     });
-  const ports = Object.values(service.ports).map(({ number }) => ({
-    containerPort: number,
+  const ports = Object.values(service.ports).map((defined) => ({
+    containerPort: insideOf(defined),
     protocol: 'tcp',
   }));
   if (!processes)
@@ -191,7 +192,7 @@ const firstContainer = (service: Service): string => Object.keys(service.docker?
 
 /** A command inside the container that succeeds when it is healthy. */
 function health(service: Service, probe: Probe | undefined): object | undefined {
-  const command = probe && service.docker?.health?.(probe, service.ports[probe.port].number, '127.0.0.1');
+  const command = probe && service.docker?.health?.(probe, insideOf(service.ports[probe.port]), '127.0.0.1');
   return command && { command: ['CMD', ...command], interval: 10, timeout: 5, retries: 5, startPeriod: 120 };
 }
 
@@ -287,7 +288,7 @@ function targetGroup(
   const probe = [service.ready].flat().find((one): one is Probe => isProbe(one) && one.type === 'http');
   const group = new aws.LbTargetGroup(stack, 'target', {
     namePrefix: `${service.name.replaceAll('-', '').slice(0, 5)}-`,
-    port: service.ports[port].number,
+    port: insideOf(service.ports[port]),
     protocol: 'HTTP',
     targetType: 'ip',
     vpcId: stack.outputOf(ecs, 'vpcId'),

@@ -5,6 +5,7 @@ import {
   type Service,
   type Unit,
   containerEnvironment,
+  insideOf,
   isOwnImage,
   isProbe,
 } from '@stack/model';
@@ -74,10 +75,10 @@ function manifests(service: Service, values: Values, options: ClusterOptions): M
           },
         }
       : { apiVersion: 'apps/v1', kind: 'Deployment', metadata, spec: { replicas: 1, selector, template } };
-  const ports = Object.entries(service.ports).map(([port, { number }]) => ({
+  const ports = Object.entries(service.ports).map(([port, defined]) => ({
     name: dashed(port),
-    port: number,
-    targetPort: number,
+    port: insideOf(defined),
+    targetPort: insideOf(defined),
   }));
   const reached: ClusterService = {
     apiVersion: 'v1',
@@ -138,7 +139,7 @@ function pod(
 
 function probeOf(service: Service, probe: Probe | undefined): PodProbe | undefined {
   if (!probe) return undefined;
-  const port = service.ports[probe.port].number;
+  const port = insideOf(service.ports[probe.port]);
   const timing = { periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 6 };
   if (probe.type === 'http' && probe.body === undefined)
     return { httpGet: { path: probe.path, port }, ...timing };
@@ -163,7 +164,7 @@ const ingress = (service: Service, { namespace, domain }: ClusterOptions): Ingre
               backend: {
                 service: {
                   name: service.name,
-                  port: { number: service.ports[service.route?.port ?? ''].number },
+                  port: { number: insideOf(service.ports[service.route?.port ?? '']) },
                 },
               },
             },

@@ -7,6 +7,7 @@ import {
   type Service,
   type Unit,
   type Value,
+  insideOf,
   isJoined,
   isReference,
   referencesIn,
@@ -69,7 +70,8 @@ export class Values {
       case 'host':
         return unit;
       case 'port':
-        return String(service().ports[key].number);
+      case 'published':
+        return String(insideOf(service().ports[key]));
       case 'volume':
         return service().volumes[key];
       case 'secret':

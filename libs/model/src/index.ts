@@ -4,3 +4,4 @@ export * from './probes';
 export * from './programs';
 export * from './units';
 export * from './values';
+export * from './profiles';

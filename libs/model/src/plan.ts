@@ -57,7 +57,10 @@ export interface PlanContext {
   secretFile(name: string): string;
   /** Own volume's folder; made on first use. */
   volume(name: string): string;
+  /** The value as this machine has it. */
   resolve(value: Value): string;
+  /** The value as the service itself has it: in a container, names and ports of the stack's network. */
+  inside(value: Value): string;
   /** An executable, from the project's own environment first, then from PATH; a StackError naming the remedy when there is none. */
   executable(name: string): string;
   /** Runs a command to its end; a StackError with its last lines when it fails. Returns stdout. */
@@ -100,5 +103,7 @@ export interface RegistryEntry {
   /** The URL that says whether it is healthy, if it is asked by HTTP. */
   readonly healthUrl?: string;
   readonly route?: { readonly host: string; readonly target: string };
+  /** Where Prometheus reads its metrics: `host:port` as other services reach it, and the path. */
+  readonly metrics?: { readonly target: string; readonly path: string };
   readonly collects: boolean;
 }

@@ -7,6 +7,7 @@ export type Probe =
   | HttpProbe
   | { readonly type: 'postgres'; readonly port: string }
   | { readonly type: 'redis'; readonly port: string }
+  | { readonly type: 'kafka'; readonly port: string }
   | { readonly type: 'grpc'; readonly port: string; readonly service: string };
 
 export interface HttpProbe {
@@ -35,6 +36,9 @@ export const pgReady = (port: string): Probe => ({ type: 'postgres', port });
 
 /** Ready when the server answers PING, with PONG or by asking for a password; not while it loads its data. */
 export const redisReady = (port: string): Probe => ({ type: 'redis', port });
+
+/** Ready when a Kafka broker says which versions of its API it speaks. */
+export const kafkaReady = (port: string): Probe => ({ type: 'kafka', port });
 
 /** Ready when gRPC's own health service (`grpc.health.v1.Health/Check`) answers SERVING for the service; '' is the server as a whole. */
 export const grpcReady = (port: string, service = ''): Probe => ({ type: 'grpc', port, service });

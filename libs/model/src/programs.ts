@@ -46,6 +46,18 @@ export const pythonHealth = (probe: Probe, port: number, host: string): string[]
   });
 };
 
+/** The same from inside an image that has curl. */
+export const curlHealth = (probe: Probe, port: number, host: string): string[] | undefined =>
+  asked(probe, port, host, ({ url, contains }) =>
+    contains
+      ? ['sh', '-c', `curl -fsS '${url}' | grep -qF '${contains}'`]
+      : ['curl', '-fsS', '-o', '/dev/null', url],
+  );
+
+/** The same from inside an image that has wget, as BusyBox has it. */
+export const wgetHealth = (probe: Probe, port: number, host: string): string[] | undefined =>
+  asked(probe, port, host, ({ url }) => ['wget', '-q', '-O', '/dev/null', url]);
+
 interface Question {
   readonly url: string;
   readonly body?: string;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { StackError } from './errors';
+import { PROFILES, type Profile } from './profiles';
 
 const name = z
   .string()
@@ -13,7 +14,7 @@ const key = z.string().regex(/^[a-z][A-Za-z0-9_-]*$/, 'a key starts with a lower
 const envName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'not a name of an environment variable');
 
 const reference = z.object({
-  $ref: z.enum(['host', 'port', 'secret', 'volume', 'output', 'stack']),
+  $ref: z.enum(['host', 'port', 'published', 'secret', 'volume', 'output', 'stack']),
   unit: z.string(),
   key: z.string(),
 });
@@ -43,12 +44,16 @@ const probe = z.discriminatedUnion('type', [
   }),
   z.object({ type: z.literal('postgres'), port: key }),
   z.object({ type: z.literal('redis'), port: key }),
+  z.object({ type: z.literal('kafka'), port: key }),
   z.object({ type: z.literal('grpc'), port: key, service: z.string() }),
 ]);
 
+const portNumber = z.number().int().min(1, 'a port is 1–65535').max(65535, 'a port is 1–65535');
+
 const port = z.strictObject({
-  number: z.number().int().min(1, 'a port is 1–65535').max(65535, 'a port is 1–65535'),
-  protocol: z.enum(['http', 'postgresql', 'redis', 's3', 'grpc', 'tcp']),
+  number: portNumber,
+  inside: portNumber.optional(),
+  protocol: z.enum(['http', 'postgresql', 'redis', 's3', 'grpc', 'kafka', 'tcp']),
   user: z.string().optional(),
   password: key.optional(),
 });
@@ -61,6 +66,12 @@ const unit = z.custom<object>(
   'expected a unit, imported from its definition',
 );
 
+const profiles = z.array(z.enum(Object.keys(PROFILES) as [Profile, ...Profile[]])).default([]);
+
+const image = z.string().regex(/^[^:@\s]+(:[^:@\s]+|@sha256:[0-9a-f]{64})$/, 'pin a version: image:version');
+
+const user = z.string().regex(/^\d+(:\d+)?$/, 'a user is a number, as the image may not know its name');
+
 export const serviceSchema = z.strictObject({
   name,
   summary,
@@ -71,13 +82,17 @@ export const serviceSchema = z.strictObject({
   volumes: z.record(key, z.string().startsWith('/', 'the path inside a container is absolute')).default({}),
   env: z.record(envName, value).default({}),
   uses: z.array(unit).default([]),
+  profiles,
   ready: z.union([probe, z.record(key, probe)], {
     error: 'a service says how its readiness is asked: httpReady(…), pgReady(…), redisReady(…), grpcReady(…)',
   }),
-  native: z.strictObject({ plan: fn }),
+  native: z.union([z.strictObject({ plan: fn }), z.strictObject({ none: z.string().min(1) })], {
+    error: "expected { plan } or { none: 'why' }",
+  }),
+  setUp: fn.optional(),
   docker: z
     .strictObject({
-      image: z.string().regex(/^[^:@\s]+(:[^:@\s]+|@sha256:[0-9a-f]{64})$/, 'pin a version: image:version'),
+      image,
       build: z
         .strictObject({
           from: z.enum(['node', 'python']),
@@ -88,6 +103,17 @@ export const serviceSchema = z.strictObject({
         .optional(),
       command: z.array(z.string()).optional(),
       env: z.record(envName, value).default({}),
+      first: z
+        .record(
+          key,
+          z.strictObject({
+            image: image.optional(),
+            command: z.array(z.string()).min(1),
+            env: z.record(envName, value).default({}),
+            user: user.optional(),
+          }),
+        )
+        .default({}),
       apart: z
         .union([
           z.strictObject({ none: z.string().min(1) }),
@@ -95,10 +121,7 @@ export const serviceSchema = z.strictObject({
         ])
         .optional(),
       folders: z.record(z.string().startsWith('/'), value).default({}),
-      user: z
-        .string()
-        .regex(/^\d+(:\d+)?$/, 'a user is a number, as the image may not know its name')
-        .optional(),
+      user: user.optional(),
       writable: z.boolean().default(false),
       capabilities: z.array(z.string().regex(/^[A-Z_]+$/)).default([]),
       health: fn.optional(),
@@ -119,7 +142,8 @@ export const serviceSchema = z.strictObject({
     .optional(),
   route: z.strictObject({ port: key, path: z.string().startsWith('/').optional() }).optional(),
   memory,
-  collect: fn.optional(),
+  collect: z.strictObject({ into: key, files: fn }).optional(),
+  metrics: z.strictObject({ port: key, path: z.string().startsWith('/').default('/metrics') }).optional(),
 });
 
 export const moduleSchema = z.strictObject({
@@ -127,6 +151,7 @@ export const moduleSchema = z.strictObject({
   summary,
   env: z.record(envName, value).default({}),
   uses: z.array(unit).default([]),
+  profiles,
   native: z.strictObject({ outputs: z.record(key, value), apply: fn, destroy: fn.optional() }).optional(),
   aws: z
     .strictObject({
@@ -142,6 +167,7 @@ export const jobSchema = z.strictObject({
   summary,
   env: z.record(envName, value).default({}),
   uses: z.array(unit).default([]),
+  profiles,
   native: z.strictObject({ run: fn, sources: z.array(z.string()).default([]) }),
 });
 

@@ -1,6 +1,7 @@
 import { StackError } from './errors';
 import type { PlanContext, ProcessPlan, RegistryEntry } from './plan';
 import type { Probe } from './probes';
+import { type Profile, profilesIn } from './profiles';
 import { jobSchema, moduleSchema, parse, serviceSchema } from './schema';
 import { callerFile } from './caller';
 import {
@@ -13,11 +14,13 @@ import {
   uriEncoded,
 } from './values';
 
-export type Protocol = 'http' | 'postgresql' | 'redis' | 's3' | 'grpc' | 'tcp';
+export type Protocol = 'http' | 'postgresql' | 'redis' | 's3' | 'grpc' | 'kafka' | 'tcp';
 
 export interface Port {
   /** The port's usual number: the one in a container, and on this machine for the stack `local` if it is free. */
   readonly number: number;
+  /** The one in a container, where its image has another. */
+  readonly inside?: number;
   readonly protocol: Protocol;
   /** User name that `url()` puts into the address. */
   readonly user?: string;
@@ -46,6 +49,8 @@ interface CommonOptions {
   readonly env?: Readonly<Record<string, Value>>;
   /** Units that have to be there first although no value of theirs is used. */
   readonly uses?: readonly Unit[];
+  /** It is only deployed where PROFILES names one of these. Default: always. */
+  readonly profiles?: readonly Profile[];
 }
 
 export interface ServiceOptions extends CommonOptions {
@@ -55,11 +60,18 @@ export interface ServiceOptions extends CommonOptions {
   readonly volumes?: Readonly<Record<string, string>>;
   /** How readiness is asked; one probe, or one per process of the plan. */
   readonly ready: Probe | Readonly<Record<string, Probe>>;
-  readonly native: {
-    /** Prepares what the process needs (folders, configuration, initdb) and says how to start it. Runs in the deployer. */
-    plan(context: PlanContext): Promise<ProcessPlan | readonly ProcessPlan[]>;
-  };
+  readonly native:
+    | {
+        /** Prepares what the process needs (folders, configuration, initdb) and says how to start it. Runs in the deployer. */
+        plan(context: PlanContext): Promise<ProcessPlan | readonly ProcessPlan[]>;
+      }
+    | {
+        /** Why it only runs in a container. */
+        readonly none: string;
+      };
   readonly docker?: Docker;
+  /** Brings it to its wanted state by its own API, once it is healthy: a first account, say. Called at each change of it; safe to repeat. */
+  setUp?(context: PlanContext): Promise<void>;
   /** What it is in AWS; without it, it isn't there. */
   readonly aws?: AwsService;
   /** Shown to people as `http://<name>.localhost:<proxy port>`. */
@@ -67,10 +79,31 @@ export interface ServiceOptions extends CommonOptions {
   /** What it may need, e.g. `256Mi`. */
   readonly memory: string;
   /**
-   * A collector turns the registry into files of its own (path → content) whenever a unit was deployed or destroyed.
-   * Paths are absolute; the service watches them itself.
+   * A collector turns the registry into files whenever a unit was deployed or destroyed; the service watches them itself.
    */
-  collect?(registry: readonly RegistryEntry[], context: PlanContext): Record<string, string>;
+  readonly collect?: {
+    /** The volume that they are in; the service only reads it. */
+    readonly into: string;
+    /** Path below the volume → content. */
+    files(registry: readonly RegistryEntry[], context: PlanContext): Record<string, string>;
+  };
+  /** Where it tells its metrics, as Prometheus reads them. */
+  readonly metrics?: {
+    readonly port: string;
+    /** Default: `/metrics`. */
+    readonly path?: string;
+  };
+}
+
+/** A container that does its work and ends. */
+export interface Once {
+  /** Default: the service's own. */
+  readonly image?: string;
+  readonly command: readonly string[];
+  /** Added to that of the service. */
+  readonly env?: Readonly<Record<string, Value>>;
+  /** Default: the service's. */
+  readonly user?: string;
 }
 
 /** What an image needs to be run as the service. */
@@ -92,6 +125,8 @@ export interface Docker {
   readonly command?: readonly string[];
   /** Added to the definition's `env`. */
   readonly env?: Readonly<Record<string, Value>>;
+  /** What has to be done before each start of it, one after the other, by containers of their own: a database made, say. */
+  readonly first?: Readonly<Record<string, Once>>;
   /** Where it doesn't share files with its neighbours, as in a cluster: why it can't be there, or what differs in its `env`. */
   readonly apart?: { readonly none: string } | { readonly env: Readonly<Record<string, Value>> };
   /** Folders of this machine, which the container sees: path in the container → folder. */
@@ -168,6 +203,7 @@ interface Common {
   readonly summary: string;
   readonly env: Readonly<Record<string, Value>>;
   readonly uses: readonly Unit[];
+  readonly profiles: readonly Profile[];
 }
 
 export interface Service<O extends ServiceOptions = ServiceOptions> extends Common {
@@ -177,11 +213,13 @@ export interface Service<O extends ServiceOptions = ServiceOptions> extends Comm
   readonly volumes: Readonly<Record<string, string>>;
   readonly ready: ServiceOptions['ready'];
   readonly native: ServiceOptions['native'];
+  readonly setUp?: ServiceOptions['setUp'];
   readonly docker?: ServiceOptions['docker'];
   readonly aws?: ServiceOptions['aws'];
   readonly route?: ServiceOptions['route'];
   readonly memory: string;
   readonly collect?: ServiceOptions['collect'];
+  readonly metrics?: ServiceOptions['metrics'];
   /** Host name or address at which the port is reached. */
   host(port: KeyOf<O, 'ports'>): Reference;
   /** The port's number. */
@@ -223,10 +261,17 @@ const SCHEMES: Record<Protocol, string> = {
   postgresql: 'postgresql',
   redis: 'redis',
   grpc: 'grpc',
+  kafka: 'kafka',
   tcp: 'tcp',
 };
 
-const KINDS = { host: 'ports', port: 'ports', secret: 'secrets', volume: 'volumes' } as const;
+const KINDS = {
+  host: 'ports',
+  port: 'ports',
+  published: 'ports',
+  secret: 'secrets',
+  volume: 'volumes',
+} as const;
 
 /**
  * A program that stays up: its ports, secrets, volumes, readiness, and how each runtime starts it.
@@ -255,6 +300,8 @@ export function defineService<const O extends ServiceOptions>(options: O): Servi
   for (const [field, probe] of probesOf(parsed.ready as ServiceOptions['ready']))
     known('ports', probe.port, field);
   if (parsed.route) known('ports', parsed.route.port, 'route.port');
+  if (parsed.metrics) known('ports', parsed.metrics.port, 'metrics.port');
+  if (parsed.collect) known('volumes', parsed.collect.into, 'collect.into');
 
   const owned = (values: Readonly<Record<string, Value>>, field: string): Record<string, Value> =>
     Object.fromEntries(
@@ -280,6 +327,12 @@ export function defineService<const O extends ServiceOptions>(options: O): Servi
     docker: parsed.docker && {
       ...parsed.docker,
       env: owned(parsed.docker.env as Record<string, Value>, 'docker.env'),
+      first: Object.fromEntries(
+        Object.entries(parsed.docker.first).map(([key, once]) => [
+          key,
+          { ...once, env: owned(once.env as Record<string, Value>, `docker.first.${key}.env`) },
+        ]),
+      ),
       apart:
         parsed.docker.apart && 'env' in parsed.docker.apart
           ? { env: owned(parsed.docker.apart.env as Record<string, Value>, 'docker.apart.env') }
@@ -420,15 +473,40 @@ export function checkStack(units: readonly Unit[]): void {
     }
   }
   for (const unit of units) {
-    for (const dependency of dependenciesOf(unit)) {
-      if (!byName.has(dependency))
+    for (const name of dependenciesOf(unit)) {
+      const dependency = byName.get(name);
+      if (!dependency)
         throw new StackError(
           'UNKNOWN_REFERENCE',
-          `${unit.file}: refers to ${dependency}, which is no unit of this workspace`,
+          `${unit.file}: refers to ${name}, which is no unit of this workspace`,
+        );
+      const missing = missingProfiles(unit, dependency);
+      if (missing.length > 0)
+        throw new StackError(
+          'DEFINITION_INVALID',
+          `${unit.file}: needs ${name}, which isn't there with ${missing.join(', ')}`,
+          `add it to profiles in ${dependency.file}`,
         );
     }
   }
 }
+
+/** With which the unit is there and what it needs isn't. */
+function missingProfiles({ profiles: own }: Unit, { profiles: theirs }: Unit): string[] {
+  if (theirs.length === 0) return [];
+  return own.length === 0 ? ['no profile'] : own.filter((profile) => !theirs.includes(profile));
+}
+
+/** Whether PROFILES (names with commas between them) asks for the unit. */
+export function isWanted(
+  { profiles }: Unit,
+  { PROFILES: names = '' }: NodeJS.ProcessEnv = process.env,
+): boolean {
+  return profiles.length === 0 || profiles.some((profile) => profilesIn(names).includes(profile));
+}
+
+/** The port's number in a container. */
+export const insideOf = ({ number, inside }: Port): number => inside ?? number;
 
 /** Whether the image is one of ours, built from this checkout: they are called `stack/<service>`. */
 export const isOwnImage = (image: string): boolean => image.startsWith('stack/');

@@ -5,7 +5,7 @@
 
 /** What a reference points at. `key` is a port, secret, volume or output name, or a fact of the stack. */
 export interface Reference {
-  readonly $ref: 'host' | 'port' | 'secret' | 'volume' | 'output' | 'stack';
+  readonly $ref: 'host' | 'port' | 'published' | 'secret' | 'volume' | 'output' | 'stack';
   /** Name of the unit referred to; empty for `stack`. */
   readonly unit: string;
   readonly key: string;
@@ -53,6 +53,8 @@ export const own = {
   /** Where it serves the port, for its own other processes. */
   host: (key: string): Reference => ({ $ref: 'host', unit: OWN, key }),
   port: (key: string): Reference => ({ $ref: 'port', unit: OWN, key }),
+  /** The port's number on this machine, which in a container is another than the one inside. */
+  published: (key: string): Reference => ({ $ref: 'published', unit: OWN, key }),
   secret: (key: string): Reference => ({ $ref: 'secret', unit: OWN, key }),
   volume: (key: string): Reference => ({ $ref: 'volume', unit: OWN, key }),
 } as const;

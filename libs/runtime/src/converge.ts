@@ -10,6 +10,7 @@ import {
   type Service,
   type Unit,
   dependenciesOf,
+  isWanted,
   probesOf,
 } from '@stack/model';
 import type { ResolvedProbe } from '@stack/supervisor';
@@ -67,8 +68,7 @@ export async function converge(
   sources: readonly string[],
   work: () => Promise<void>,
 ): Promise<Deployed> {
-  const { root } = place.loader.folder(unit.name);
-  const folder = path.join(place.stack.workspace, root);
+  const folder = folderOf(place, unit);
   const outputs = unit.kind === 'module' ? (unit.native?.outputs ?? {}) : {};
   const values = Object.entries({ ...unit.env, ...outputs }).map(([key, value]) => [
     key,
@@ -81,6 +81,16 @@ export async function converge(
   await work();
   await register(place, unit, { hash, processes: [] }, context.progress);
   return { changed: true, summary: unit.kind === 'job' ? 'ran' : 'applied' };
+}
+
+/** The definition's folder. */
+export const folderOf = ({ stack, loader }: Pick<Workplace, 'stack' | 'loader'>, { name }: Unit): string =>
+  path.join(stack.workspace, loader.folder(name).root);
+
+/** Why a deploy leaves the unit alone; undefined when it doesn't. What was deployed with a profile stays without it. */
+export function reasonForLeaving(stack: StackPaths, unit: Unit): string | undefined {
+  if (isWanted(unit) || readEntry(stack, unit.name)) return undefined;
+  return `is there with PROFILES=${unit.profiles.join(' or PROFILES=')}`;
 }
 
 /** @param isOwn whether the process that listens belongs to the unit */
@@ -110,22 +120,23 @@ export interface Registered {
   readonly processes: readonly string[];
   /** Where a service's processes are. */
   readonly runtime?: RegistryEntry['runtime'];
-  /** Address at which the proxy reaches it. Default: on this machine. */
-  readonly target?: string;
+  /** `host:port` at which other services reach a port of it. Default: on this machine. */
+  reachedAt?(port: string): string;
 }
 
 /** Writes the unit's registry entry and lets the collectors know when it differs; true when it does. */
 export async function register(
   place: Workplace,
   unit: Unit,
-  { hash, processes, runtime, target }: Registered,
+  { hash, processes, runtime, reachedAt }: Registered,
   say: Say,
 ): Promise<boolean> {
   const { stack, loader, ports } = place;
   const { layer, root } = loader.folder(unit.name);
   const service = unit.kind === 'service' ? unit : undefined;
-  const address = (port: string) =>
-    `http://${HOST}:${ports.number(unit.name, port, service?.ports[port].number ?? 0)}`;
+  const here = (port: string) => `${HOST}:${ports.number(unit.name, port, service?.ports[port].number ?? 0)}`;
+  const address = (port: string) => `http://${here(port)}`;
+  const target = reachedAt ?? here;
   const probes = service ? probesOf(service.ready).map(([, probe]) => probe) : [];
   const http = probes.find((probe) => probe.type === 'http' && probe.body === undefined);
   const entry: RegistryEntry = {
@@ -149,7 +160,11 @@ export async function register(
     healthUrl: http?.type === 'http' ? `${address(http.port)}${http.path}` : undefined,
     route: service?.route && {
       host: `${unit.name}.localhost`,
-      target: target ?? address(service.route.port),
+      target: `http://${target(service.route.port)}`,
+    },
+    metrics: service?.metrics && {
+      target: target(service.metrics.port),
+      path: service.metrics.path ?? '/metrics',
     },
     collects: service?.collect !== undefined,
   };
@@ -179,6 +194,9 @@ export function writeCollected(
   entries: readonly RegistryEntry[],
   context: PlanContext,
 ): void {
-  const files = service.collect?.(entries, context) ?? {};
-  for (const [file, content] of Object.entries(files)) writeIfChanged(file, content);
+  const { collect: collector } = service;
+  if (!collector) return;
+  const folder = context.volume(collector.into);
+  for (const [file, content] of Object.entries(collector.files(entries, context)))
+    writeIfChanged(path.join(folder, file), content);
 }

@@ -16,6 +16,8 @@ export function probe(target: ResolvedProbe, startedAt = 0, timeout = TIMEOUT): 
       return converse(target, timeout, POSTGRES_HELLO, postgresAnswer);
     case 'redis':
       return converse(target, timeout, Buffer.from('PING\r\n'), redisAnswer);
+    case 'kafka':
+      return converse(target, timeout, KAFKA_HELLO, kafkaAnswer);
     case 'grpc':
       return probeGrpc(target, timeout);
   }
@@ -131,6 +133,18 @@ function redisAnswer(answer: Buffer): boolean {
   if (!line.includes('\r\n')) return false;
   if (line.startsWith('+PONG') || line.startsWith('-NOAUTH')) return true;
   throw new Error(line.split('\r\n')[0].replace(/^-/, ''));
+}
+
+/** ApiVersions (key 18, version 0), correlation id 1, no client id. */
+const KAFKA_HELLO = Buffer.from([0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 1, 0xff, 0xff]);
+
+function kafkaAnswer(answer: Buffer): boolean {
+  // Length, correlation id, error.
+  if (answer.length < 10) return false;
+  if (answer.readInt32BE(4) !== 1) throw new Error('what answers is no Kafka');
+  const error = answer.readInt16BE(8);
+  if (error === 0) return true;
+  throw new Error(`the broker answers error ${error}`);
 }
 
 /** `grpc.health.v1.Health/Check` over HTTP/2: SERVING is field 1, value 1 of the answer. */

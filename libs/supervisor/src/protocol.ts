@@ -12,7 +12,7 @@ export type ResolvedProbe =
       readonly since?: string;
       readonly body?: string;
     }
-  | { readonly type: 'postgres' | 'redis'; readonly host: string; readonly port: number }
+  | { readonly type: 'postgres' | 'redis' | 'kafka'; readonly host: string; readonly port: number }
   | { readonly type: 'grpc'; readonly host: string; readonly port: number; readonly service: string };
 
 export interface ProcessSpec {

@@ -13,6 +13,7 @@ import {
   StackError,
   type Unit,
   type Value,
+  insideOf,
   isJoined,
   isReference,
   referencesIn,
@@ -141,7 +142,8 @@ export class UnitStack extends TerraformStack {
       case 'host':
         return unit === this.unit.name ? this.hostName : `\${${this.remote(unit, 'host')}}`;
       case 'port':
-        return String((this.lookUp(unit) as Service).ports[key].number);
+      case 'published':
+        return String(insideOf((this.lookUp(unit) as Service).ports[key]));
       case 'volume':
         return (this.lookUp(unit) as Service).volumes[key];
       case 'secret':

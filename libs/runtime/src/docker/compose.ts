@@ -33,11 +33,11 @@ export function composeOf(place: Place): Compose {
     .all()
     .filter((unit): unit is Service => unit.kind === 'service')
     .sort((a, b) => a.name.localeCompare(b.name));
-  const values = new ContainerValues(stack, loader);
+  const values = new ContainerValues(stack, loader, place.ports);
   const specs = services
     .filter(({ docker }) => docker)
     .flatMap((service) => containersOf(service, stack, values, services).map((spec) => ({ service, spec })));
-  const healthy = new Set(specs.filter(({ spec }) => spec.health).map(({ spec }) => spec.name));
+  const conditions = new Map(specs.map(({ spec }) => [spec.name, conditionOf(spec)]));
   const volumes = [...new Set(specs.flatMap(({ spec }) => spec.mounts.map(({ volume }) => volume)))].sort();
   const secrets = specs.flatMap(({ spec }) =>
     Object.entries(spec.secrets).map(([name, value]) => [fileOf(spec, name), value] as const),
@@ -46,7 +46,7 @@ export function composeOf(place: Place): Compose {
     file: {
       name: project,
       services: Object.fromEntries(
-        specs.map(({ service, spec }) => [spec.name, serviceOf(place, project, service, spec, healthy)]),
+        specs.map(({ service, spec }) => [spec.name, serviceOf(place, project, service, spec, conditions)]),
       ),
       networks: { default: { name: project, labels: { [LABELS.stack]: stack.name } } },
       volumes: Object.fromEntries(
@@ -63,6 +63,10 @@ export function composeOf(place: Place): Compose {
   };
 }
 
+/** When whoever comes after the container may start. */
+const conditionOf = ({ probe, health }: ContainerSpec): string =>
+  !probe ? 'service_completed_successfully' : health ? 'service_healthy' : 'service_started';
+
 /** Name of a secret in the file, and of the file that has its value. */
 const fileOf = (spec: ContainerSpec, name: string): string =>
   `${spec.name}_${name}`.toUpperCase().replaceAll(/\W/g, '_');
@@ -70,11 +74,12 @@ const fileOf = (spec: ContainerSpec, name: string): string =>
 function serviceOf(
   { stack, ports }: Place,
   project: string,
-  { name, ports: defined }: Service,
+  service: Service,
   spec: ContainerSpec,
-  healthy: ReadonlySet<string>,
+  conditions: ReadonlyMap<string, string>,
 ): object {
   const secrets = Object.keys(spec.secrets);
+  const { name, ports: defined } = service;
   return {
     container_name: containerName(project, spec.name),
     image: imageFor(stack.workspace, spec.image),
@@ -120,18 +125,17 @@ function serviceOf(
     }),
     ...(spec.after.length > 0 && {
       depends_on: Object.fromEntries(
-        spec.after.map((other) => [
-          other,
-          { condition: healthy.has(other) ? 'service_healthy' : 'service_started' },
-        ]),
+        spec.after.map((other) => [other, { condition: conditions.get(other) }]),
       ),
     }),
-    restart: RESTART,
+    restart: spec.probe ? RESTART : 'no',
+    ...(service.profiles.length > 0 && { profiles: [...service.profiles] }),
     logging: LOGGING,
     labels: {
       [LABELS.stack]: stack.name,
       [LABELS.unit]: spec.unit,
       [LABELS.process]: spec.process,
+      ...(!spec.probe && { [LABELS.once]: 'true' }),
     },
   };
 }

@@ -6,13 +6,16 @@ import {
   type Probe,
   type Service,
   StackError,
+  type Value,
   bytesOf,
   containerEnvironment,
   dependenciesOf,
+  insideOf,
   isOwnImage,
   isProbe,
 } from '@stack/model';
 import type { StackPaths } from '../stack';
+import { volumeDir } from '../native/resolver';
 import type { ContainerValues } from './values';
 
 /** Where a container finds its environment's secrets, a file each. */
@@ -33,7 +36,7 @@ export interface Bind {
 }
 
 export interface ContainerSpec {
-  /** `<unit>`, or `<unit>-<process>`: unique in the stack. */
+  /** `<unit>`, `<unit>-<process>`, or `<unit>-<what is done first>`: unique in the stack. */
   readonly name: string;
   readonly unit: string;
   readonly process: string;
@@ -56,9 +59,10 @@ export interface ContainerSpec {
   readonly user?: string;
   readonly readOnly: boolean;
   readonly capabilities: readonly string[];
-  /** Names of containers that have to be healthy first. */
+  /** Names of containers that come first: those that have to be healthy, and those that have to end. */
   readonly after: readonly string[];
-  readonly probe: Probe;
+  /** How its readiness is asked; nothing for one that does its work and ends. */
+  readonly probe?: Probe;
 }
 
 /**
@@ -73,7 +77,10 @@ export const withSecrets = (argv: readonly string[]): string[] => [
   ...argv,
 ];
 
-/** @throws StackError when the definition says nothing of a container */
+/**
+ * What is done first, then the service's processes, in the order in which they start.
+ * @throws StackError when the definition says nothing of a container
+ */
 export function containersOf(
   service: Service,
   stack: StackPaths,
@@ -87,30 +94,30 @@ export function containersOf(
       `${unit} has no image, so it can't run in a container`,
       `add docker: { image: … } to ${service.file}`,
     );
-  const environment = Object.entries(containerEnvironment(service, 'together')).map(
-    ([name, value]) => [name, values.of(value)] as const,
-  );
-  const pick = (secret: boolean) =>
-    Object.fromEntries(
-      environment.filter(([, value]) => value.secret === secret).map(([name, { text }]) => [name, text]),
-    );
-  const secrets = pick(true);
+  const defined = containerEnvironment(service, 'together');
+  const { env, secrets, ...own } = environmentOf(defined, values);
   const ours = isOwnImage(docker.image);
-  const writes = service.collect ? Object.entries(service.volumes) : [];
   const common = {
     unit,
     image: docker.image,
-    env: pick(false),
+    env,
     secrets,
     mounts: [
       ...Object.entries(service.volumes)
-        .filter(() => !service.collect)
+        .filter(([volume]) => volume !== service.collect?.into)
         .map(([volume, target]) => ({ volume: `${unit}_${volume}`, target })),
-      ...(environment.some(([, value]) => value.shared) ? [SHARED] : []),
+      ...(own.shared ? [SHARED] : []),
     ],
     binds: [
       // What a collector's deploy writes, it writes on this machine.
-      ...writes.map(([volume, target]) => ({ folder: `${stack.data}/${unit}/${volume}`, target })),
+      ...(service.collect
+        ? [
+            {
+              folder: volumeDir(stack, unit, service.collect.into),
+              target: service.volumes[service.collect.into],
+            },
+          ]
+        : []),
       ...Object.entries(docker.folders ?? {}).map(([target, folder]) => ({
         folder: values.of(folder).text,
         target,
@@ -122,13 +129,29 @@ export function containersOf(
     capabilities: docker.capabilities ?? [],
   };
   const names = new Set(services.map((one) => one.name));
-  const needed = [...environment.flatMap(([, value]) => value.services), ...dependenciesOf(service)];
-  const after = [...new Set(needed)]
+  const before = [...new Set([...own.services, ...dependenciesOf(service)])]
     .filter((name) => name !== unit && names.has(name))
     .sort()
     .map((name) => lastOf(services.find((one) => one.name === name) as Service));
+  const first = Object.entries(docker.first ?? {}).map(([process, once], i, all): ContainerSpec => {
+    const its = environmentOf({ ...defined, ...once.env }, values);
+    return {
+      ...common,
+      name: `${unit}-${process}`,
+      process,
+      image: once.image ?? docker.image,
+      argv: Object.keys(its.secrets).length > 0 ? withSecrets(once.command) : once.command,
+      env: its.env,
+      secrets: its.secrets,
+      user: once.user ?? common.user,
+      ports: {},
+      aliases: [],
+      after: i === 0 ? before : [`${unit}-${all[i - 1][0]}`],
+    };
+  });
+  const after = first.length > 0 ? [first[first.length - 1].name] : before;
   const shown = service.route?.port ?? Object.keys(service.ports)[0];
-  return processesOf(service).map(({ process, command, ports }, i, all) => {
+  const processes = processesOf(service).map(({ process, command, ports }, i, all): ContainerSpec => {
     if (!command && !ours && Object.keys(secrets).length > 0)
       throw new StackError(
         'DEFINITION_INVALID',
@@ -140,7 +163,7 @@ export function containersOf(
     const name = nameOf(service, process);
     const health = docker.health?.(
       probe,
-      service.ports[probe.port].number,
+      insideOf(service.ports[probe.port]),
       ports.includes(probe.port) ? '127.0.0.1' : servedBy(service, probe.port),
     );
     return {
@@ -148,7 +171,7 @@ export function containersOf(
       name,
       process,
       argv: argv && (Object.keys(secrets).length > 0 ? withSecrets(argv) : argv),
-      ports: Object.fromEntries(ports.map((port) => [service.ports[port].number, port])),
+      ports: Object.fromEntries(ports.map((port) => [insideOf(service.ports[port]), port])),
       // The last one is the name that the proxy has outside.
       aliases: ports.includes(shown) ? [...new Set([name, unit, `${unit}.localhost`])] : [name],
       health: health && (Object.keys(secrets).length > 0 ? withSecrets(health) : health),
@@ -156,6 +179,30 @@ export function containersOf(
       probe,
     };
   });
+  return [...first, ...processes];
+}
+
+interface Environment {
+  readonly env: Readonly<Record<string, string>>;
+  readonly secrets: Readonly<Record<string, string>>;
+  /** Something in it lies in the stack's shared volume. */
+  readonly shared: boolean;
+  /** Services that it leads to. */
+  readonly services: readonly string[];
+}
+
+function environmentOf(variables: Readonly<Record<string, Value>>, values: ContainerValues): Environment {
+  const all = Object.entries(variables).map(([name, value]) => [name, values.of(value)] as const);
+  const pick = (secret: boolean) =>
+    Object.fromEntries(
+      all.filter(([, value]) => value.secret === secret).map(([name, { text }]) => [name, text]),
+    );
+  return {
+    env: pick(false),
+    secrets: pick(true),
+    shared: all.some(([, { shared }]) => shared),
+    services: all.flatMap(([, { services }]) => services),
+  };
 }
 
 interface Process {

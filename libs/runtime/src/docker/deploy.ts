@@ -1,6 +1,6 @@
 /** Containers are brought to their wanted state: what has the same hash and runs is left alone. */
 import { mkdirSync } from 'node:fs';
-import { StackError, type Service, type Unit } from '@stack/model';
+import { type Probe, type Service, StackError, type Unit, insideOf } from '@stack/model';
 import { probe as ask } from '@stack/supervisor';
 import type Docker from 'dockerode';
 import {
@@ -8,13 +8,15 @@ import {
   type Say,
   collect,
   converge,
+  folderOf,
+  reasonForLeaving,
   recordingFailure,
   register,
   resolveProbe,
   settlePorts,
   writeCollected,
 } from '../converge';
-import { sha256 } from '../files';
+import { digest, sha256 } from '../files';
 import { planContext } from '../native/context';
 import { clearFailure } from '../native/failures';
 import { readEntry, readRegistry, removeEntry } from '../native/registry';
@@ -62,6 +64,8 @@ const told = (error: unknown, unit: string): unknown =>
     : new StackError('DOCKER_REFUSED', `${unit}: the Docker engine refuses: ${saidBy(error)}`);
 
 async function deploy(session: DockerSession, unit: Unit, say: Say): Promise<Deployed> {
+  const reason = reasonForLeaving(session.stack, unit);
+  if (reason) return { changed: false, summary: reason };
   switch (unit.kind) {
     case 'service':
       return deployService(session, unit, say);
@@ -83,11 +87,8 @@ async function deployService(session: DockerSession, unit: Service, say: Say): P
   const published = new Set(before.flatMap(({ Ports }) => Ports.map(({ PublicPort }) => PublicPort)));
   settlePorts(session, unit, (_, port) => published.has(port), say);
   const context = planContext(unit, { ...session, progress: say });
-  if (unit.collect) {
-    for (const volume of Object.keys(unit.volumes)) context.volume(volume);
-    // The folders that it watches are there before it starts.
-    writeCollected(unit, readRegistry(stack), context);
-  }
+  // What it watches is there before it starts.
+  writeCollected(unit, readRegistry(stack), context);
   const services = session.loader.all().filter((one): one is Service => one.kind === 'service');
   const specs = containersOf(unit, stack, session.values, services);
   const started: string[] = [];
@@ -103,7 +104,9 @@ async function deployService(session: DockerSession, unit: Service, say: Say): P
     hashes.push(hash);
     const container = docker.getContainer(containerName(project, spec.name));
     const found = await orNothing(container.inspect());
-    if (found && found.Config.Labels[LABELS.hash] === hash && found.State.Running) {
+    const same = found?.Config.Labels[LABELS.hash] === hash;
+    if (same && !spec.probe && isDone(found)) continue;
+    if (same && spec.probe && found.State.Running) {
       const health = found.State.Health?.Status ?? 'healthy';
       if (health === 'healthy') continue;
       // One that hangs is started anew; one that still starts is waited for.
@@ -119,19 +122,21 @@ async function deployService(session: DockerSession, unit: Service, say: Say): P
       await docker.createContainer({ ...options, Labels: { ...options.Labels, [LABELS.hash]: hash } });
       started.push(spec.process);
     }
-    await start(session, unit, spec, say);
+    await (spec.probe ? start(session, unit, spec, spec.probe, say) : runToItsEnd(session, unit, spec, say));
   }
-  const route = unit.route && {
-    target: `http://${servedBy(unit, unit.route.port)}:${unit.ports[unit.route.port].number}`,
-  };
+  const hash = sha256([...hashes, ...(unit.setUp ? [digest([folderOf(session, unit)])] : [])].join());
+  if (unit.setUp && readEntry(stack, unit.name)?.hash !== hash) {
+    say(`setting up ${unit.name}`);
+    await unit.setUp(context);
+  }
   const changed = await register(
     session,
     unit,
     {
-      hash: sha256(hashes.join()),
-      processes: specs.map(({ name }) => containerName(project, name)),
+      hash,
+      processes: specs.filter(({ probe }) => probe).map(({ name }) => containerName(project, name)),
       runtime: 'docker',
-      ...route,
+      reachedAt: (port) => `${servedBy(unit, port)}:${insideOf(unit.ports[port])}`,
     },
     say,
   );
@@ -167,6 +172,7 @@ function optionsOf(
       [LABELS.stack]: stack.name,
       [LABELS.unit]: spec.unit,
       [LABELS.process]: spec.process,
+      ...(!spec.probe && { [LABELS.once]: 'true' }),
     },
     ExposedPorts: Object.fromEntries(published.map(([port]) => [port, {}])),
     Healthcheck: spec.health && {
@@ -211,7 +217,7 @@ function optionsOf(
       SecurityOpt: ['no-new-privileges:true'],
       Memory: spec.memory,
       Init: true,
-      RestartPolicy: { Name: RESTART },
+      RestartPolicy: { Name: spec.probe ? RESTART : 'no' },
       LogConfig: { Type: LOGGING.driver, Config: LOGGING.options },
     },
     NetworkingConfig: { EndpointsConfig: { [project]: { Aliases: [...spec.aliases] } } },
@@ -228,15 +234,17 @@ export async function end(container: Docker.Container): Promise<void> {
 }
 
 /** Starts the container if it doesn't run, and waits until its probe is answered. */
-async function start(session: DockerSession, unit: Service, spec: ContainerSpec, say: Say): Promise<void> {
+async function start(
+  session: DockerSession,
+  unit: Service,
+  spec: ContainerSpec,
+  probe: Probe,
+  say: Say,
+): Promise<void> {
   const name = containerName(session.project, spec.name);
   const container = session.docker.getContainer(name);
-  try {
-    await container.start();
-  } catch (error) {
-    if (statusOf(error) !== 304) throw notStarted(spec, saidBy(error));
-  }
-  const target = resolveProbe(session, unit, spec.probe);
+  await begin(container, spec);
+  const target = resolveProbe(session, unit, probe);
   const deadline = Date.now() + PATIENCE;
   say(`waiting for ${spec.name}`);
   const before = (await container.inspect()).RestartCount;
@@ -264,6 +272,39 @@ async function start(session: DockerSession, unit: Service, spec: ContainerSpec,
       );
     await new Promise((done) => setTimeout(done, POLL));
   }
+}
+
+/** Starts the container if it doesn't run. */
+async function begin(container: Docker.Container, spec: ContainerSpec): Promise<void> {
+  try {
+    await container.start();
+  } catch (error) {
+    if (statusOf(error) !== 304) throw notStarted(spec, saidBy(error));
+  }
+}
+
+const isDone = ({ State }: Docker.ContainerInspectInfo): boolean =>
+  State.Status === 'exited' && State.ExitCode === 0;
+
+/** Starts what is done first and waits until it has ended well. */
+async function runToItsEnd(
+  session: DockerSession,
+  unit: Service,
+  spec: ContainerSpec,
+  say: Say,
+): Promise<void> {
+  const name = containerName(session.project, spec.name);
+  const container = session.docker.getContainer(name);
+  say(`${spec.name} is at work`);
+  await begin(container, spec);
+  const { StatusCode } = (await container.wait()) as { StatusCode: number };
+  if (StatusCode === 0) return;
+  throw new StackError(
+    'NOT_READY',
+    `${spec.name} ends with exit status ${StatusCode}, so ${unit.name} isn't started`,
+    `make logs s=${unit.name}`,
+    await lastLines(session.docker, name, SHOWN),
+  );
 }
 
 function notStarted(spec: ContainerSpec, said: string): StackError {

@@ -7,6 +7,8 @@ export const LABELS = {
   stack: 'dev.freelancer-stack.stack',
   unit: 'dev.freelancer-stack.unit',
   process: 'dev.freelancer-stack.process',
+  /** It does its work and ends. */
+  once: 'dev.freelancer-stack.once',
   /** Of the wanted state: an equal one means nothing to do. */
   hash: 'dev.freelancer-stack.hash',
   /** Of what an image of ours was built from. */

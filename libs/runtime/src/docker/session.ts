@@ -56,7 +56,7 @@ export async function openDockerSession(
     docker,
     project: projectOf(stack),
     resolver: nativeResolver(stack, loader, ports),
-    values: new ContainerValues(stack, loader),
+    values: new ContainerValues(stack, loader, ports),
     close: release,
   };
   await ensureNetwork(session).catch(async (error: unknown) => {

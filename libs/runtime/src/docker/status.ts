@@ -17,7 +17,9 @@ export async function containerStatus(stack: StackPaths): Promise<ContainerStatu
   const docker = await openEngine();
   const containers = await containersIn(docker, stack.name);
   return Promise.all(
-    containers.filter(({ Labels }) => Labels[LABELS.unit]).map((info) => statusOfOne(docker, info)),
+    containers
+      .filter(({ Labels }) => Labels[LABELS.unit] && !Labels[LABELS.once])
+      .map((info) => statusOfOne(docker, info)),
   );
 }
 

@@ -4,6 +4,7 @@ import {
   type Service,
   StackError,
   type Value,
+  insideOf,
   isSecret,
   mapReferences,
   resolve,
@@ -11,6 +12,7 @@ import {
 import type { Loader } from '../loader';
 import { readSecret } from '../native/secrets';
 import { servedBy } from './containers';
+import type { Ports } from '../native/ports';
 import type { StackPaths } from '../stack';
 
 /** Where images of ours have what natively is the checkout, and where the volume is that the stack's programs share. */
@@ -29,6 +31,7 @@ export class ContainerValues {
   constructor(
     private readonly stack: StackPaths,
     private readonly loader: Loader,
+    private readonly ports: Ports,
   ) {}
 
   of(value: Value): ContainerValue {
@@ -67,7 +70,9 @@ export class ContainerValues {
       case 'host':
         return servedBy(service(), key);
       case 'port':
-        return String(service().ports[key].number);
+        return String(insideOf(service().ports[key]));
+      case 'published':
+        return String(this.ports.number(unit, key, service().ports[key].number));
       case 'secret':
         return readSecret(this.stack, unit, key, service().secrets[key]);
       case 'volume':

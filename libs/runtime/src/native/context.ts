@@ -7,6 +7,7 @@ import {
   type RunOptions,
   StackError,
   type Unit,
+  type Value,
   resolve,
 } from '@stack/model';
 import { writeIfChanged } from '../files';
@@ -22,6 +23,8 @@ export interface ContextParts {
   readonly loader: Loader;
   readonly ports: Ports;
   readonly resolver: Resolver;
+  /** What references are in a container, where the unit is one. */
+  readonly values?: { of(value: Value): { readonly text: string } };
   /** Default: native. */
   readonly runtime?: 'native' | 'docker';
   progress(message: string): void;
@@ -29,7 +32,7 @@ export interface ContextParts {
 
 export function planContext(
   unit: Unit,
-  { stack, loader, ports, resolver, runtime = 'native', progress }: ContextParts,
+  { stack, loader, ports, resolver, values, runtime = 'native', progress }: ContextParts,
 ): PlanContext {
   const own = <K extends 'ports' | 'secrets' | 'volumes'>(kind: K, name: string) => {
     const found = unit.kind === 'service' ? unit[kind][name] : undefined;
@@ -65,6 +68,7 @@ export function planContext(
       return dir;
     },
     resolve: (value) => resolve(value, resolver),
+    inside: (value) => (values ? values.of(value).text : resolve(value, resolver)),
     executable: (name) => findExecutable(stack.workspace, name),
     run: (command, args, options) => run(stack.workspace, command, args, options),
     write: (file, content, mode) => {

@@ -16,6 +16,7 @@ import {
   type Say,
   collect,
   converge,
+  reasonForLeaving,
   recordingFailure,
   register,
   resolveProbe,
@@ -38,10 +39,14 @@ export async function deployUnit(session: Session, name: string, say: Say): Prom
 }
 
 async function deploy(session: Session, unit: Unit, say: Say): Promise<Deployed> {
+  const reason = reasonForLeaving(session.stack, unit);
+  if (reason) return { changed: false, summary: reason };
   const context = planContext(unit, { ...session, progress: say });
   switch (unit.kind) {
     case 'service':
-      return deployService(session, unit, context, say);
+      return 'none' in unit.native
+        ? { changed: false, summary: `needs Docker: ${unit.native.none}` }
+        : deployService(session, unit, unit.native, context, say);
     case 'module': {
       const { native } = unit;
       if (!native) return { changed: false, summary: 'is only in the cloud' };
@@ -68,15 +73,18 @@ export async function destroyUnit(session: Session, name: string, say: Say): Pro
     : { changed: false, summary: 'was not deployed' };
 }
 
+type Planned = Extract<Service['native'], { plan: unknown }>;
+
 async function deployService(
   session: Session,
   unit: Service,
+  native: Planned,
   context: PlanContext,
   say: Say,
 ): Promise<Deployed> {
   settlePorts(session, unit, await isOwn(session, unit.name), say);
   for (const volume of Object.keys(unit.volumes)) context.volume(volume);
-  const plans = await unit.native.plan(context);
+  const plans = await native.plan(context);
   const list = [plans].flat() as ProcessPlan[];
   const specs = list.map((plan, i) => {
     const after = plan.after ?? list.slice(Math.max(0, i - 1), i).map(nameOf);

@@ -26,6 +26,7 @@ export function nativeResolver(stack: StackPaths, loader: Loader, ports: Ports):
       case 'host':
         return HOST;
       case 'port':
+      case 'published':
         return String(ports.number(unit, key, service(reference).ports[key].number));
       case 'secret':
         return readSecret(stack, unit, key, service(reference).secrets[key]);
