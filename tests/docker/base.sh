@@ -7,12 +7,12 @@ workspace=$(cd "$here/../.." && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-base=stack-test/base:1
+base=stack-test/base:2
 if ! docker image inspect "$base" >/dev/null 2>&1; then
   # the address that this machine's own packages come from
   mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | grep -v security | head -1)
   release=$(. /etc/os-release && echo "$VERSION_CODENAME")
-  debootstrap --variant=minbase --include=python3,postgresql,redis-server "$release" "$work/root" "$mirror" >"$work/log" 2>&1 ||
+  debootstrap --variant=minbase --include=python3,postgresql,redis-server,curl,wget "$release" "$work/root" "$mirror" >"$work/log" 2>&1 ||
     { tail -20 "$work/log" >&2; exit 1; }
   cp -L "$(command -v node)" "$work/root/usr/local/bin/node"
   rm -rf "$work/root/var/cache/apt/archives" "$work/root/var/lib/apt/lists" "$work/root/usr/share/doc" "$work/root/usr/share/locale"
