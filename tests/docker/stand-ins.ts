@@ -53,7 +53,11 @@ function layOut(workspace: string, service: Service, image: string, folder: stri
   const command = image === service.docker?.image ? (service.docker.command ?? []) : once[0].command;
   const [program] = command;
   if (!program || REAL.includes(program)) return;
-  const file = path.join(root, program.startsWith('/') ? program : `usr/local/bin/${program}`);
+  // In the base, /bin is a link to it.
+  const place = program.startsWith('/')
+    ? program.replace(/^\/bin\//, '/usr/bin/')
+    : `usr/local/bin/${program}`;
+  const file = path.join(root, place);
   mkdirSync(path.dirname(file), { recursive: true });
   // One that does its work and ends has none here.
   const does = once.length > 0 ? 'exit 0' : 'exec node /stand-in/main.cjs';

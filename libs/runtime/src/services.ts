@@ -21,20 +21,22 @@ export function servicesTable(units: readonly Unit[], standIns: Readonly<Record<
         ([name, { number, protocol }]) => `${number} ${name === protocol ? name : `${name} (${protocol})`}`,
       )
       .join(', '),
+    service.profiles.map((profile) => `\`${profile}\``).join(', '),
     containersIn(service),
     image(service, standIns),
   ]);
-  const head = ['service', 'what it is', 'page', 'name', 'ports', 'containers', 'image'];
+  const head = ['service', 'what it is', 'page', 'name', 'ports', 'profile', 'containers', 'image'];
   return [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n');
 }
 
 const containersIn = ({ name, ready, docker }: Service): string =>
   docker
-    ? isProbe(ready) || !docker.processes
-      ? `\`${name}\``
-      : Object.keys(docker.processes)
-          .map((process) => `\`${name}-${process}\``)
-          .join(', ')
+    ? [
+        ...Object.keys(docker.first ?? {}).map((process) => `\`${name}-${process}\` first`),
+        ...(isProbe(ready) || !docker.processes
+          ? [`\`${name}\``]
+          : Object.keys(docker.processes).map((process) => `\`${name}-${process}\``)),
+      ].join(', ')
     : '';
 
 function image({ docker }: Service, standIns: Readonly<Record<string, string>>): string {

@@ -46,6 +46,9 @@ export function printStatus({ units, supervisor, supervisorDied, runtime }: Stac
   const tell = (text: string) => console.log(forStack(`\n${text}`));
   if (supervisorDied)
     tell('✘ the supervisor has died; what it started still runs, unwatched → make deploy-local');
+  const standIns = units.filter(({ standIn }) => standIn).map(({ name }) => name);
+  if (standIns.length > 0)
+    tell(`created, never run with the real image (a stand-in answers): ${standIns.join(', ')}`);
   for (const { name, reason, problem } of units) {
     if (reason && !supervisorDied) tell(`${name}: ${reason} → make logs s=${name}`);
     if (problem) tell(`✘ ${name}: its last deploy failed: ${problem}`);
@@ -54,10 +57,14 @@ export function printStatus({ units, supervisor, supervisorDied, runtime }: Stac
     console.log(`\n${lease.name} is held by ${lease.owner} (pid ${lease.pid}) since ${lease.since}`);
 }
 
-const mark = ({ health }: UnitStatus): string =>
-  ({ healthy: '✔ healthy', done: '✔ done', unhealthy: '✘ unhealthy', down: '✘ down', failed: '✘ failed' })[
-    health
-  ];
+const mark = ({ health, standIn }: UnitStatus): string =>
+  ({
+    healthy: standIn ? '✔ stand-in' : '✔ healthy',
+    done: '✔ done',
+    unhealthy: '✘ unhealthy',
+    down: '✘ down',
+    failed: '✘ failed',
+  })[health];
 
 const mebibytes = (bytes?: number): string =>
   bytes === undefined ? '' : `${Math.round(bytes / 2 ** 20)} MiB`;

@@ -11,6 +11,8 @@ export const LABELS = {
   once: 'dev.freelancer-stack.once',
   /** Of the wanted state: an equal one means nothing to do. */
   hash: 'dev.freelancer-stack.hash',
+  /** Of an image that only stands in for the one that the definition names. */
+  standIn: 'dev.freelancer-stack.stand-in',
   /** Of what an image of ours was built from. */
   content: 'dev.freelancer-stack.content',
 } as const;

@@ -10,7 +10,10 @@ import { containersIn, openEngine, orNothing } from './engine';
 import { LABELS, markerOf, projectOf } from './names';
 import { removeVolumes } from './volumes';
 
-export type ContainerStatus = Omit<ProcessStatus, 'hash' | 'log' | 'state'>;
+export interface ContainerStatus extends Omit<ProcessStatus, 'hash' | 'log' | 'state'> {
+  /** Its image only stands in for the one that the definition names. */
+  readonly standIn?: boolean;
+}
 
 /** Every container of the stack's services. */
 export async function containerStatus(stack: StackPaths): Promise<ContainerStatus[]> {
@@ -45,6 +48,7 @@ async function statusOfOne(docker: Docker, info: Docker.ContainerInfo): Promise<
     unit,
     health: sick ? 'unhealthy' : 'healthy',
     reason: sick ? `its health check fails${last ? `: ${last}` : ''}` : undefined,
+    standIn: LABELS.standIn in info.Labels,
     pid: State.Pid,
     restarts: RestartCount,
     memoryBytes: Math.max(0, usage - cache),

@@ -23,6 +23,8 @@ export interface UnitStatus {
   readonly reason?: string;
   /** Why its last deploy failed, and what to do about it. */
   readonly problem?: string;
+  /** In Docker: something else runs in place of its image. */
+  readonly standIn?: boolean;
   readonly pid?: number;
   readonly pids: readonly number[];
   readonly memoryBytes?: number;
@@ -99,6 +101,7 @@ function unitStatus(
         ? 'runs, but nobody watches it'
         : sick && (processes.length > 1 ? `${sick.id}: ${sick.reason}` : sick.reason),
     problem,
+    standIn: processes.some(({ standIn }) => standIn) || undefined,
     pid: pids[0],
     pids,
     memoryBytes: sum('memoryBytes'),
