@@ -2,8 +2,25 @@ import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
-import { type UnitStatus, findWorkspace, stackPaths } from '@stack/runtime';
+import { ADMIN, QUESTIONS, metabase } from '@stack/metabase';
+import { PROFILES, type Service } from '@stack/model';
+import { postgres } from '@stack/postgres';
+import {
+  type ContainerSpec,
+  ContainerValues,
+  Loader,
+  Ports,
+  type StackPaths,
+  type UnitStatus,
+  containersOf,
+  findWorkspace,
+  nativeResolver,
+  planContext,
+  stackPaths,
+} from '@stack/runtime';
 import { TestDocker, eventually, freePort, noDocker } from '@stack/testing';
+import { Client } from 'pg';
+import { buildStandIns } from './docker/stand-ins';
 import { query as send } from './query';
 
 /**
@@ -83,6 +100,48 @@ async function marts(): Promise<Record<string, unknown[]>> {
   return sums;
 }
 
+const placeOf = (stack: StackPaths) => {
+  const loader = new Loader(workspace);
+  const ports = new Ports(stack);
+  return { stack, loader, ports, resolver: nativeResolver(stack, loader, ports) };
+};
+
+const services = (): Service[] =>
+  new Loader(workspace).all().filter((unit): unit is Service => unit.kind === 'service');
+
+/** The containers that the definitions ask for, with every profile. */
+function wanted(): ContainerSpec[] {
+  const { stack, loader, ports } = placeOf(stackPaths(workspace, env as NodeJS.ProcessEnv));
+  const values = new ContainerValues(stack, loader, ports);
+  return services().flatMap((service) => containersOf(service, stack, values, services()));
+}
+
+const specOf = (container: string): ContainerSpec =>
+  wanted().find((spec) => spec.name === container) as ContainerSpec;
+
+interface Inspected {
+  readonly Name: string;
+  readonly State: { readonly StartedAt: string; readonly FinishedAt: string };
+  readonly HostConfig: Record<string, unknown> & { readonly CapAdd: string[] | null };
+  readonly Config: {
+    readonly Labels: Record<string, string>;
+    readonly User: string;
+    readonly Healthcheck?: { readonly Test: string[] };
+  };
+  readonly Mounts: readonly { readonly Destination: string }[];
+  readonly NetworkSettings: {
+    readonly Ports: Record<string, unknown>;
+    readonly Networks: Record<string, { readonly Aliases: string[] }>;
+  };
+}
+
+/** The stack's containers, by their names without the stack's. */
+function inspected(): Record<string, Inspected> {
+  const all = docker.run('ps', '-aq', '--no-trunc', '--filter', `label=dev.freelancer-stack.stack=${name}`);
+  const list = JSON.parse(docker.run('inspect', ...all.trim().split('\n'))) as Inspected[];
+  return Object.fromEntries(list.map((one) => [one.Name.slice(`/stack-${name}-`.length), one]));
+}
+
 const ids = (): string[] =>
   docker.run('ps', '-q', '--no-trunc', '--filter', `name=stack-${name}`).trim().split('\n').sort();
 
@@ -125,6 +184,8 @@ const real = skipped ? describe.skip : describe;
 
 real('the stack in Docker', () => {
   let native: Record<string, unknown[]>;
+  /** Image → what stands in for it. */
+  let standIns: Record<string, string>;
   /** What dbt built and tested. */
   let built: string | undefined;
   const buildOf = (output: string) => /dbt_build \(.*?\): (.*)/.exec(output)?.[1];
@@ -135,12 +196,23 @@ real('the stack in Docker', () => {
     native = await marts();
     await succeeds('reset', 'YES=1');
     docker = await TestDocker.start();
-    env = { ...common, STACK: name, DOCKER_HOST: docker.host, STACK_IMAGES: 'tests/docker/images.json' };
+    env = { ...common, STACK: name, DOCKER_HOST: docker.host };
     const base = execFileSync(path.join(workspace, 'tests/docker/base.sh'), {
       env: { ...process.env, DOCKER_HOST: docker.host, PATH: process.env.PATH },
       encoding: 'utf8',
     }).trim();
-    env = { ...env, IMAGE_BASE_NODE: base, IMAGE_BASE_PYTHON: base };
+    const images = path.join(home, 'images.json');
+    const packaged = JSON.parse(
+      readFileSync(path.join(workspace, 'tests/docker/images.json'), 'utf8'),
+    ) as object;
+    standIns = buildStandIns(
+      workspace,
+      base,
+      (image) => image in packaged,
+      (...args) => docker.run(...args),
+    );
+    writeFileSync(images, JSON.stringify({ ...packaged, ...standIns }));
+    env = { ...env, STACK_IMAGES: images, IMAGE_BASE_NODE: base, IMAGE_BASE_PYTHON: base };
   });
 
   afterAll(async () => {
@@ -197,29 +269,116 @@ real('the stack in Docker', () => {
       ['ingestion', 'client_secret'],
       ['redis', 'password'],
       ['object-store', 'writerKey'],
+      ['metabase', 'encryption'],
     ])
       expect(inspected).not.toContain((await succeeds('secret', `s=${unit}`, `k=${key}`)).trim());
   });
 
-  it('bounds what a container may do', () => {
-    interface Inspected {
-      readonly Name: string;
-      readonly HostConfig: Record<string, unknown>;
-      readonly Config: { readonly Labels: Record<string, string>; readonly User: string };
+  it('sets Metabase up: the marts as a database, questions that PostgreSQL answers', async () => {
+    const paths = stackPaths(workspace, env as NodeJS.ProcessEnv);
+    const context = planContext(metabase, {
+      ...placeOf(paths),
+      progress: () => undefined,
+    });
+    const answer = await fetch(`http://127.0.0.1:${context.port('http')}/api/session`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ username: ADMIN, password: context.secret('admin') }),
+    });
+    expect(answer.status).toBe(200);
+    const client = new Client({
+      connectionString: context.resolve(postgres.url('sql', { database: 'marts' })),
+      user: 'reader',
+      password: context.resolve(postgres.secret('reader')),
+    });
+    await client.connect();
+    for (const { query, dimension, metric } of QUESTIONS) {
+      const { rows } = await client.query<Record<string, unknown>>(query);
+      expect(rows.length).toBeGreaterThan(5);
+      expect(Object.keys(rows[0])).toEqual([dimension, metric]);
     }
-    for (const { Name, HostConfig, Config } of JSON.parse(docker.run('inspect', ...ids())) as Inspected[]) {
-      expect(HostConfig).toMatchObject({
-        CapDrop: ['ALL'],
-        SecurityOpt: ['no-new-privileges:true'],
-        NetworkMode: `stack-${name}`,
-        RestartPolicy: { Name: 'always' },
+    await client.end();
+  });
+
+  it('starts the services of every profile, each after what it needs', async () => {
+    const profiles = Object.keys(PROFILES).filter((profile) => profile !== 'airbyte');
+    await succeeds('deploy-local', 'RUNTIME=docker', `PROFILES=${profiles.join(',')}`);
+    const now = await units();
+    expect(now.filter(({ health }) => !['healthy', 'done'].includes(health))).toEqual([]);
+    const definitions = services().filter(({ docker }) => docker && docker.image in standIns);
+    expect(definitions.length).toBeGreaterThan(8);
+    for (const definition of definitions)
+      expect(now.find((unit) => unit.name === definition.name)).toMatchObject({ standIn: true });
+    expect((await make('status')).output).toMatch(
+      /never run with the real image.*: .*datahub-gms.*prometheus/,
+    );
+    const containers = inspected();
+    for (const { name: container, after } of wanted())
+      for (const before of after) {
+        const { State: earlier } = containers[before];
+        const { State: later } = containers[container];
+        const then = specOf(before).probe ? earlier.StartedAt : earlier.FinishedAt;
+        expect([container, before, then < later.StartedAt]).toEqual([container, before, true]);
+      }
+  });
+
+  it('makes containers as their definitions say, and bounds what they may do', () => {
+    const containers = inspected();
+    expect(Object.keys(containers).sort()).toEqual(
+      wanted()
+        .map((spec) => spec.name)
+        .sort(),
+    );
+    for (const spec of wanted()) {
+      const { HostConfig, Config, Mounts, NetworkSettings } = containers[spec.name];
+      expect([spec.name, HostConfig]).toEqual([
+        spec.name,
+        expect.objectContaining({
+          CapDrop: ['ALL'],
+          SecurityOpt: ['no-new-privileges:true'],
+          NetworkMode: `stack-${name}`,
+          RestartPolicy: expect.objectContaining({ Name: spec.probe ? 'always' : 'no' }),
+          Memory: spec.memory,
+          ReadonlyRootfs: spec.readOnly,
+        }),
+      ]);
+      expect((HostConfig.CapAdd ?? []).map((one) => one.replace(/^CAP_/, ''))).toEqual(spec.capabilities);
+      expect(Config.User).toBe(spec.user ?? '');
+      expect(Config.Labels).toMatchObject({
+        'dev.freelancer-stack.stack': name,
+        'dev.freelancer-stack.unit': spec.unit,
+        'dev.freelancer-stack.hash': expect.any(String),
       });
-      expect([Name, HostConfig.Memory]).toEqual([Name, expect.any(Number)]);
-      expect(HostConfig.Memory).toBeGreaterThan(0);
-      expect(Config.Labels['dev.freelancer-stack.stack']).toBe(name);
-      if (!Name.endsWith('-postgres')) expect([Name, HostConfig.ReadonlyRootfs]).toEqual([Name, true]);
-      if (!/-(postgres|traefik)$/.test(Name)) expect([Name, Config.User]).toEqual([Name, '10001:10001']);
+      if (spec.health) expect(Config.Healthcheck?.Test).toEqual(['CMD', ...spec.health]);
+      expect(Mounts.map(({ Destination }) => Destination).sort()).toEqual(
+        [
+          ...spec.mounts.map(({ target }) => target),
+          ...spec.binds.map(({ target }) => target),
+          ...(Object.keys(spec.secrets).length > 0 ? ['/run/secrets'] : []),
+        ].sort(),
+      );
+      if (!spec.probe) continue;
+      expect(NetworkSettings.Networks[`stack-${name}`].Aliases).toEqual(
+        expect.arrayContaining([...spec.aliases]),
+      );
+      expect(
+        Object.keys(NetworkSettings.Ports)
+          .filter((port) => NetworkSettings.Ports[port])
+          .sort(),
+      ).toEqual(
+        Object.keys(spec.ports)
+          .map((number) => `${number}/tcp`)
+          .sort(),
+      );
     }
+    // Root is only where an image needs it.
+    expect(
+      wanted()
+        .filter(({ user, readOnly }) => !user || !readOnly)
+        .map((spec) => spec.name),
+    ).toEqual(
+      expect.not.arrayContaining(['duckdb-http', 'evidence', 'ingestion', 'redis', 'traefik', 'prometheus']),
+    );
   });
 
   it('leaves alone what is as wanted', async () => {

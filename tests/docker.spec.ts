@@ -80,6 +80,46 @@ describe('the containers of a service', () => {
     expect(mounts).toEqual([]);
   });
 
+  it('have a collector’s own data in a volume', () => {
+    const [{ binds, mounts }] = containers('prometheus');
+    expect(binds.map(({ target }) => target)).toEqual(['/etc/prometheus']);
+    expect(mounts).toEqual([{ volume: 'prometheus_data', target: '/prometheus' }]);
+  });
+
+  it('come after what is done first, which has the service’s environment and its own', () => {
+    const [database, update, gms] = containers('datahub-gms');
+    expect([database.name, update.name, gms.name]).toEqual([
+      'datahub-gms-database',
+      'datahub-gms-update',
+      'datahub-gms',
+    ]);
+    expect([database.after, update.after, gms.after]).toEqual([
+      ['kafka', 'opensearch', 'postgres'],
+      ['datahub-gms-database'],
+      ['datahub-gms-update'],
+    ]);
+    expect([database.probe, update.probe, gms.probe?.port]).toEqual([undefined, undefined, 'http']);
+    expect(update.env).toMatchObject({
+      KAFKA_BOOTSTRAP_SERVER: 'kafka:9092',
+      DATAHUB_PRECREATE_TOPICS: 'true',
+    });
+    expect(gms.env).not.toHaveProperty('DATAHUB_PRECREATE_TOPICS');
+    expect(database.image).toBe(containers('postgres')[0].image);
+    expect(database.secrets.SERVER).toMatch(/^postgresql:\/\/postgres:.+@postgres:5432\/postgres$/);
+  });
+
+  it('have their image’s port inside, the stack’s outside', () => {
+    const [gms] = containers('datahub-gms').slice(-1);
+    expect(gms.ports).toEqual({ 8080: 'http' });
+    expect(gms.health?.join(' ')).toContain('http://127.0.0.1:8080/health');
+    expect(containers('datahub-frontend')[0].env.DATAHUB_GMS_PORT).toBe('8080');
+    const outside = new Ports(paths, {}).number('kafka', 'outside', 9094);
+    expect(outside).not.toBe(9094);
+    expect(containers('kafka')[0].env.KAFKA_ADVERTISED_LISTENERS).toBe(
+      `INSIDE://kafka:9092,OUTSIDE://127.0.0.1:${outside}`,
+    );
+  });
+
   it('are refused when there is no image, or a secret that nothing could read', () => {
     const redis = services.find((one) => one.name === 'redis') as Service;
     const of = (docker: Service['docker']) => () =>
@@ -125,6 +165,11 @@ describe('the compose file', () => {
         default: { aliases: ['orchestration-webserver', 'orchestration', 'orchestration.localhost'] },
       },
     });
+    expect(file.services['datahub-gms-update']).toMatchObject({ restart: 'no', profiles: ['datahub'] });
+    expect(file.services['datahub-gms']).toMatchObject({
+      depends_on: { 'datahub-gms-update': { condition: 'service_completed_successfully' } },
+    });
+    expect(file.services.kafka).toMatchObject({ profiles: ['datahub', 'streaming'], restart: 'always' });
     expect(file.services['duckdb-http']).toMatchObject({
       read_only: true,
       user: '10001:10001',

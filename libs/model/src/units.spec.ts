@@ -1,5 +1,6 @@
 import { StackError } from './errors';
 import { httpReady, pgReady } from './probes';
+import type { Profile } from './profiles';
 import {
   checkStack,
   defineJob,
@@ -8,6 +9,8 @@ import {
   dependenciesOf,
   generated,
   isSecret,
+  isWanted,
+  type Unit,
 } from './units';
 import { resolve, text } from './values';
 
@@ -116,6 +119,11 @@ describe('a wrong definition names the file and the field', () => {
     ['route.port', { route: { port: 'web' } }],
     ['ports.http.password', { ports: { http: { number: 80, protocol: 'http', password: 'none' } } }],
     ['imag', { imag: 'x' }],
+    ['native', { native: {} }],
+    ['profiles', { profiles: ['nonsense'] }],
+    ['metrics.port', { metrics: { port: 'web' } }],
+    ['collect.into', { collect: { into: 'config', files: () => ({}) } }],
+    ['docker.first.make.command', { docker: { image: 'a:1', first: { make: { command: [] } } } }],
   ])('%s', (field, wrong) => {
     const { message } = problem(() => defineService({ ...good, ...wrong } as never));
     expect(message).toContain('units.spec.ts');
@@ -130,6 +138,20 @@ describe('a wrong definition names the file and the field', () => {
   });
 });
 
+describe('a profile', () => {
+  const one = { ...shop, profiles: ['datahub', 'streaming'] } as unknown as Unit;
+  it('is asked for by PROFILES', () => {
+    expect(isWanted(shop as unknown as Unit, {})).toBe(true);
+    expect(isWanted(one, {})).toBe(false);
+    expect(isWanted(one, { PROFILES: 'observability, streaming' })).toBe(true);
+    expect(isWanted(one, { PROFILES: 'observability' })).toBe(false);
+  });
+
+  it('that there is not is refused, with those that there are', () => {
+    expect(() => isWanted(one, { PROFILES: 'stream' })).toThrow(/no profile stream/);
+  });
+});
+
 describe('the units together', () => {
   const twin = (name: string, number: number) =>
     defineService({
@@ -140,10 +162,21 @@ describe('the units together', () => {
       native: { plan },
       memory: '64Mi',
     });
+  const only = (...profiles: Profile[]) => ({ ...database, profiles }) as unknown as Unit;
   it('are fine as they are', () => expect(() => checkStack([database, shop])).not.toThrow());
   it.each([
     ['a name used twice', [twin('a', 1), twin('a', 2)], 'name: a is also the name of'],
     ['a port used twice', [twin('a', 1), twin('b', 1)], 'ports.http.number: 1 is also the port of'],
     ['a reference to nobody', [shop], 'refers to database, which is no unit'],
+    [
+      'a need that is only there with a profile',
+      [only('datahub'), shop],
+      "needs database, which isn't there with no profile",
+    ],
+    [
+      'a need that another profile has',
+      [only('datahub'), { ...shop, profiles: ['datahub', 'streaming'] } as unknown as Unit],
+      "needs database, which isn't there with streaming",
+    ],
   ])('%s', (_what, units, message) => expect(problem(() => checkStack(units)).message).toContain(message));
 });

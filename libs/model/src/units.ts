@@ -419,6 +419,7 @@ export function dependenciesOf(unit: Unit): string[] {
   const values = [
     ...Object.values(unit.env),
     ...(unit.kind === 'module' ? Object.values(unit.native?.outputs ?? {}) : []),
+    ...(unit.kind === 'service' ? Object.values(unit.docker?.env ?? {}) : []),
   ];
   const names = values.flatMap(referencesIn).map((reference) => reference.unit);
   return [...new Set([...names, ...unit.uses.map((used) => used.name)])]
