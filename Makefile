@@ -16,7 +16,7 @@ setup: ## Install what the checkout needs, if a lock file changed
 	  echo "→ install it: https://nodejs.org, nvm install 22, brew install node" >&2; exit 1; }
 	@node tools/bootstrap/setup.cjs
 
-deploy-local: setup ## Bring everything up on this machine, run the pipeline, show where to look (RUNTIME=docker: in containers)
+deploy-local: setup ## Bring everything up on this machine, run the pipeline, show where to look (RUNTIME=docker: in containers; PROFILES=: with more)
 	@$(STACK_CLI) up $(if $(RUNTIME),--runtime '$(RUNTIME)')
 
 pipeline: setup ## Run the pipeline now (FORCE=1: even if nothing is new; FOLDER=: other files; DAYS=2013-06-01..2013-06-30: those again)

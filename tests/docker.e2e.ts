@@ -2,7 +2,8 @@ import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
-import { ADMIN, QUESTIONS, metabase } from '@stack/metabase';
+import { metabase } from '@stack/metabase';
+import { ADMIN, QUESTIONS } from '@stack/metabase/set-up';
 import { PROFILES, type Service } from '@stack/model';
 import { postgres } from '@stack/postgres';
 import {

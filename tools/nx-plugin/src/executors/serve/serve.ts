@@ -36,7 +36,8 @@ export default async function* serve(
   const stack = stackPaths(context.root);
   const { units } = await stackStatus(stack);
   const unit = units.find((one) => one.name === project);
-  if (unit?.url) say(unit.url);
+  if (!unit) return yield { success: false };
+  if (unit.url) say(unit.url);
   yield { success: true };
 
   /** A deploy of its own, in a new process: it builds the program, reads the definition anew, and restarts what has changed. */
@@ -59,7 +60,7 @@ export default async function* serve(
       timer = setTimeout(() => void redeploy(), QUIET);
     });
   }
-  await followLogs(unit?.logs ?? [], { follow: true, lines: 20 });
+  await followLogs(unit.logs, { follow: true, lines: 20 });
 }
 
 /** The processes that run the unit, as text. */
