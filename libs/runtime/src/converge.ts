@@ -26,8 +26,10 @@ import type { StackPaths } from './stack';
 export interface Deployed {
   /** False when everything was already as wanted. */
   readonly changed: boolean;
-  /** What was done, for the user. */
+  /** What was done, or why the unit is left alone, for the user. */
   readonly summary: string;
+  /** It isn't there in this runtime, or isn't asked for. */
+  readonly left?: true;
 }
 
 export type Say = (message: string) => void;
@@ -86,6 +88,9 @@ export async function converge(
 /** The definition's folder. */
 export const folderOf = ({ stack, loader }: Pick<Workplace, 'stack' | 'loader'>, { name }: Unit): string =>
   path.join(stack.workspace, loader.folder(name).root);
+
+/** A unit that isn't there in this runtime. */
+export const left = (why: string): Deployed => ({ changed: false, summary: why, left: true });
 
 /** Why a deploy leaves the unit alone; undefined when it doesn't. What was deployed with a profile stays without it. */
 export function reasonForLeaving(stack: StackPaths, unit: Unit): string | undefined {

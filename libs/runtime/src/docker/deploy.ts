@@ -9,6 +9,7 @@ import {
   collect,
   converge,
   folderOf,
+  left,
   reasonForLeaving,
   recordingFailure,
   register,
@@ -65,19 +66,19 @@ const told = (error: unknown, unit: string): unknown =>
 
 async function deploy(session: DockerSession, unit: Unit, say: Say): Promise<Deployed> {
   const reason = reasonForLeaving(session.stack, unit);
-  if (reason) return { changed: false, summary: reason };
+  if (reason) return left(reason);
   switch (unit.kind) {
     case 'service':
       return deployService(session, unit, say);
     case 'module': {
       const { native } = unit;
-      if (!native) return { changed: false, summary: 'is only in the cloud' };
+      if (!native) return left('is only in the cloud');
       const context = planContext(unit, { ...session, progress: say });
       return converge(session, unit, context, [], () => native.apply(context));
     }
     case 'job':
       // A container's programs prepare themselves: what a job makes natively is in the image, or in the stack's volume.
-      return { changed: false, summary: 'is done by the container that uses it' };
+      return left('is done by the container that uses it');
   }
 }
 

@@ -16,6 +16,7 @@ import {
   type Say,
   collect,
   converge,
+  left,
   reasonForLeaving,
   recordingFailure,
   register,
@@ -40,16 +41,16 @@ export async function deployUnit(session: Session, name: string, say: Say): Prom
 
 async function deploy(session: Session, unit: Unit, say: Say): Promise<Deployed> {
   const reason = reasonForLeaving(session.stack, unit);
-  if (reason) return { changed: false, summary: reason };
+  if (reason) return left(reason);
   const context = planContext(unit, { ...session, progress: say });
   switch (unit.kind) {
     case 'service':
       return 'none' in unit.native
-        ? { changed: false, summary: `needs Docker: ${unit.native.none}` }
+        ? left(`needs Docker: ${unit.native.none}`)
         : deployService(session, unit, unit.native, context, say);
     case 'module': {
       const { native } = unit;
-      if (!native) return { changed: false, summary: 'is only in the cloud' };
+      if (!native) return left('is only in the cloud');
       return converge(session, unit, context, [], () => native.apply(context));
     }
     case 'job':

@@ -15,6 +15,9 @@ export type BatchItem = { task: string; result: TaskResult };
 /** Prints a line with the task's name in front. */
 export type Say = (message: string) => void;
 
+/** How a task ended well: what it did, or why there was nothing for it to do here. */
+export type Closing = string | { readonly left: string };
+
 /** Lines about one task are told apart by its project's name. */
 const WIDTH = 16;
 
@@ -28,7 +31,7 @@ const PATIENCE = 2_000;
 export async function* inGraphOrder(
   graph: TaskGraph,
   verbose: boolean,
-  work: (project: string, say: Say, taskId: string) => Promise<string>,
+  work: (project: string, say: Say, taskId: string) => Promise<Closing>,
 ): AsyncGenerator<BatchItem> {
   const ids = Object.keys(graph.tasks);
   const done = new Map<string, boolean>();
@@ -60,7 +63,7 @@ async function one(
   graph: TaskGraph,
   id: string,
   verbose: boolean,
-  work: (project: string, say: Say, taskId: string) => Promise<string>,
+  work: (project: string, say: Say, taskId: string) => Promise<Closing>,
 ): Promise<BatchItem> {
   const { project } = graph.tasks[id].target;
   const startTime = Date.now();
@@ -81,7 +84,7 @@ async function one(
       },
       id,
     );
-    say(`✔ ${closing} (${seconds()})`);
+    say(typeof closing === 'string' ? `✔ ${closing} (${seconds()})` : `– ${closing.left}`);
     return {
       task: id,
       result: { success: true, terminalOutput: '', startTime, endTime: Date.now() },

@@ -33,10 +33,10 @@ export async function* inSession<S extends Closable>(
         // Everybody fails for the same reason: told once.
         throw first ? error : new StackError('NO_SESSION', 'not begun, for the reason above');
       });
-      const { changed, summary } = await work(opened, project, say);
+      const { changed, summary, left } = await work(opened, project, say);
       // `stack up` asks by this file what its deploy has changed.
       if (changed && process.env.STACK_CHANGES) appendFileSync(process.env.STACK_CHANGES, `${project}\n`);
-      return summary;
+      return left ? { left: summary } : summary;
     });
   } finally {
     await session?.then((opened) => opened.close()).catch(() => undefined);
