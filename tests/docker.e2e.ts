@@ -281,10 +281,10 @@ real('the stack in Docker', () => {
   (hasRegistry ? it : it.skip)('is locked to what a registry tells, and pushed to one', async () => {
     const registry = await startRegistry();
     try {
-      const mirror = `${registry.address}/valkey:8.1.3`;
-      const pushed = await pushTo(mirror, 'stack-test/valkey:1');
+      const mirror = `${registry.address}/valkey:9.1.2`;
+      const pushed = await pushTo(mirror, 'stack-test/valkey:2');
       const map = path.join(home, 'mirror.json');
-      writeFileSync(map, JSON.stringify({ 'valkey/valkey:8.1.3': mirror }));
+      writeFileSync(map, JSON.stringify({ 'valkey/valkey:9.1.2': mirror }));
       const lock = path.join(home, 'lock.json');
       const { output } = await run(
         'env',
@@ -296,11 +296,11 @@ real('the stack in Docker', () => {
         lock,
       );
       const locked = JSON.parse(readFileSync(lock, 'utf8')) as Record<string, string>;
-      expect(locked['valkey/valkey:8.1.3']).toBe(`${registry.address}/valkey@${pushed}`);
+      expect(locked['valkey/valkey:9.1.2']).toBe(`${registry.address}/valkey@${pushed}`);
       // Those of registries out of reach stay tags, and are named.
       for (const image of ['postgres:18.4', 'traefik:v3.7'])
         if (!(image in locked)) expect(output).toContain(`- ${image} is unlocked: it stays a tag`);
-      docker.run('pull', locked['valkey/valkey:8.1.3']);
+      docker.run('pull', locked['valkey/valkey:9.1.2']);
     } finally {
       registry.stop();
     }

@@ -183,7 +183,7 @@ describe('the Dockerfiles', () => {
 describe('an image', () => {
   it('is another one where STACK_IMAGES says so', () => {
     expect(imageFor(workspace, 'postgres:18.4', { STACK_IMAGES: 'tests/docker/images.json' })).toBe(
-      'stack-test/postgres:1',
+      'stack-test/postgres:2',
     );
     expect(imageFor(workspace, 'other:1', { STACK_IMAGES: 'tests/docker/images.json' })).toBe('other:1');
     expect(() => imageFor(workspace, 'other:1', { STACK_IMAGES: 'no.json' })).toThrow(/no such file/);
