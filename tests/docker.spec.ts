@@ -76,7 +76,7 @@ describe('the containers of a service', () => {
 
   it('see the folder of a collector, which its deploy writes on this machine', () => {
     const [{ binds, mounts }] = containers('traefik');
-    expect(binds).toEqual([{ folder: `${paths.data}/traefik/config`, target: '/etc/traefik' }]);
+    expect(binds).toEqual([{ folder: `${paths.data}/traefik/config`, target: '/config' }]);
     expect(mounts).toEqual([]);
   });
 
