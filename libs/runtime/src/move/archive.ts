@@ -5,7 +5,7 @@ import * as path from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import * as tarFs from 'tar-fs';
-import { type Headers, extract } from 'tar-stream';
+import { extract } from 'tar-stream';
 import type { Part } from './parts';
 
 /** Reads the folder on this machine; files are the container's user's. */
@@ -48,7 +48,7 @@ export async function inventory({ holds }: Part, archive: Readable): Promise<Map
   for await (const entry of entries) {
     const hash = createHash('sha256');
     for await (const chunk of entry) hash.update(chunk as Buffer);
-    const { name, type, size, linkname } = entry.header as Headers;
+    const { name, type, size, linkname } = entry.header;
     const relative = name.split('/').slice(1).join('/').replace(/\/$/, '');
     if (relative && holds(relative))
       found.set(relative, [type, size, linkname ?? hash.digest('hex')].join(' '));

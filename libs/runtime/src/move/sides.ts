@@ -104,11 +104,11 @@ const contentOf = ({ folder, holds }: Part): string[] =>
 
 class InDocker implements Side {
   readonly runtime = 'docker';
-  private readonly project: string;
+  readonly project: string;
 
   constructor(
-    private readonly stack: StackPaths,
-    private readonly docker: Docker,
+    readonly stack: StackPaths,
+    readonly docker: Docker,
     private readonly say: Say,
   ) {
     this.project = projectOf(stack);
