@@ -15,6 +15,7 @@ import {
   findWorkspace,
   imageFor,
   openEngine,
+  partsOf,
   stackPaths,
 } from '@stack/runtime';
 
@@ -163,6 +164,39 @@ describe('the engine', () => {
     await new Promise<void>((done) => server?.listen(0, '127.0.0.1', done));
     process.env.DOCKER_HOST = `tcp://127.0.0.1:${(server.address() as AddressInfo).port}`;
     await expect(openEngine()).rejects.toMatchObject({ code: 'DOCKER_TOO_OLD' });
+  });
+});
+
+describe('what a move carries', () => {
+  const { files, databases, staying } = partsOf(paths, services, values);
+
+  it('is every volume but those that a deploy writes, and what lies beside them', () => {
+    const names = files.map(({ name }) => name);
+    expect(names).toEqual(
+      expect.arrayContaining(['object-store/data', 'redis/data', 'orchestration/home', 'shared']),
+    );
+    expect(names.filter((name) => /^(traefik|postgres)/.test(name))).toEqual([]);
+    const shared = files.find(({ name }) => name === 'shared');
+    expect(shared?.inside).toBe('/stack/data');
+    expect(['warehouse/warehouse.duckdb', 'redis/data/x'].map((name) => shared?.holds(name))).toEqual([
+      true,
+      false,
+    ]);
+    expect(staying.native).toEqual([]);
+  });
+
+  it('is PostgreSQL’s data as a dump', () => {
+    expect(databases.map(({ service, parts }) => [service.name, parts.map(({ name }) => name)])).toEqual([
+      ['postgres', ['postgres/data']],
+    ]);
+  });
+
+  it('lies at the same place in a volume and natively', () => {
+    const [{ argv }] = containers('object-store');
+    expect(argv?.join(' ')).toContain('-dir=/data/blobs');
+    expect(files.find(({ name }) => name === 'object-store/data')?.folder).toBe(
+      `${paths.data}/object-store/data`,
+    );
   });
 });
 

@@ -29,4 +29,6 @@ export * from './docker/status';
 export * from './docker/values';
 export * from './docker/volumes';
 export * from './move/move';
+export * from './move/parts';
+export * from './move/rows';
 export * from './move/state';

@@ -4,12 +4,12 @@ import {
   type Runtime,
   type StackPaths,
   WHERE,
+  checkMove,
   deployIn,
   forStack,
   moveCommand,
   moveStack,
   readEntry,
-  readMove,
   stackPaths,
   stackStatus,
 } from '@stack/runtime';
@@ -28,14 +28,15 @@ export async function move(options: { from: string; to: string; force?: boolean 
   const stack = stackPaths();
   const started = Date.now();
   const say = (message: string) => console.log(`  … ${message}`);
+  const wanted = { from, to, force: options.force ?? false };
+  await checkMove(stack, wanted, say);
+  // So that the stack is away for as short a time as can be.
   if (to === 'docker' && !(await nx(stack, 'image')))
     throw new StackError('NOT_BUILT', 'not every image is built', 'mend it; nothing was stopped or moved');
   await noRuns(stack);
-  const moved = await moveStack(stack, { from, to, force: options.force ?? false }, say).catch(
-    (error: unknown) => {
-      throw readMove(stack)?.done === false ? interrupted(error, from, to) : error;
-    },
-  );
+  const moved = await moveStack(stack, wanted, say).catch((error: unknown) => {
+    throw interrupted(error, from, to);
+  });
   console.log(`✔ moved ${moved.files} files and ${moved.relations} tables, and compared them`);
   const deployed = await nx(stack, 'deploy', ['-c', to]);
   printStatus(await stackStatus(stack));

@@ -9,8 +9,9 @@ import type Docker from 'dockerode';
 import type { Say } from '../converge';
 import { openEngine } from '../docker/engine';
 import { ensureImage, imageFor } from '../docker/images';
-import { containerName, projectOf } from '../docker/names';
+import { containerName, projectOf, volumesMarkerOf } from '../docker/names';
 import { ContainerValues } from '../docker/values';
+import { writeIfChanged } from '../files';
 import { Loader } from '../loader';
 import { Ports } from '../native/ports';
 import { readSecret } from '../native/secrets';
@@ -60,36 +61,29 @@ const SILENCE = 2_000;
 /** Names of what differs that an error shows. */
 const SHOWN = 10;
 
+/** @throws StackError when there is nothing to move, or something is in its way; nothing has been stopped then */
+export async function checkMove(stack: StackPaths, options: MoveOptions, say: Say): Promise<void> {
+  await refuseUnready(await workOf(stack, options, say), options.force);
+}
+
 /**
  * Moves everything, and leaves the stack stopped but for its databases: a deploy in the other runtime starts the rest.
- * @throws StackError when there is nothing to move, something is in its way, or what arrived isn't what was sent
+ * @throws StackError as checkMove does, and when a step fails or what arrived isn't what was sent
  */
-export async function moveStack(
-  stack: StackPaths,
-  { from, to, force }: MoveOptions,
-  say: Say,
-): Promise<Moved> {
-  const docker = await openEngine();
-  const loader = new Loader(stack.workspace);
-  const work: Work = {
-    stack,
-    docker,
-    parts: partsOf(stack, loader.all(), new ContainerValues(stack, loader)),
-    from: sideOf(from, stack, docker, say),
-    to: sideOf(to, stack, docker, say),
-    say,
-  };
-  refuseElsewhere(stack, from);
+export async function moveStack(stack: StackPaths, options: MoveOptions, say: Say): Promise<Moved> {
+  const { from, to, force } = options;
+  const work = await workOf(stack, options, say);
   await refuseUnready(work, force);
-  for (const { image } of allOf(work.parts)) await ensureImage(docker, imageFor(stack.workspace, image), say);
+  const parts = allOf(work.parts);
+  for (const { image } of parts) await ensureImage(work.docker, imageFor(stack.workspace, image), say);
   const at = new Date().toISOString();
   writeMove(stack, { from, to, done: false }, at);
+  writeIfChanged(volumesMarkerOf(stack), '');
   try {
     const { files, relations } = await carry(work);
     // What was deployed, was deployed in the other runtime.
     rmSync(stack.registry, { recursive: true });
     writeMove(stack, { from, to, done: true }, at);
-    const parts = allOf(work.parts);
     const kept = { bytes: await work.from.size(parts), deletion: work.from.deletion(parts) };
     return { files, relations, kept, staying: work.parts.staying[from] };
   } catch (error) {
@@ -98,10 +92,24 @@ export async function moveStack(
   }
 }
 
+async function workOf(stack: StackPaths, { from, to }: MoveOptions, say: Say): Promise<Work> {
+  const docker = await openEngine();
+  const loader = new Loader(stack.workspace);
+  return {
+    stack,
+    docker,
+    parts: partsOf(stack, loader.all(), new ContainerValues(stack, loader)),
+    from: sideOf(from, stack, docker, say),
+    to: sideOf(to, stack, docker, say),
+    say,
+  };
+}
+
 const allOf = ({ files, databases }: Parts): Part[] => [...files, ...databases.flatMap(({ parts }) => parts)];
 
 /** @throws StackError before anything is stopped */
 async function refuseUnready({ stack, parts, from, to }: Work, force: boolean): Promise<void> {
+  refuseElsewhere(stack, from.runtime);
   const namesIn = async (side: Side) => {
     const names: string[] = [];
     for (const part of allOf(parts)) if (await side.has(part)) names.push(part.name);
