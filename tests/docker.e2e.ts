@@ -375,7 +375,7 @@ real('the stack in Docker', () => {
       const { status, output: refused } = await make('deploy-local', 'RUNTIME=docker');
       expect(status).not.toBe(0);
       expect(refused).toMatch(/the move of the stack .* was interrupted/);
-      expect(await succeeds(...moving('native', 'docker').slice(1))).toMatch(/✔ moved \d+ files/);
+      expect(await succeeds(...moving('native', 'docker').slice(1))).toMatch(/✔ moved \d+ files and folders/);
     });
 
     it('has every row and every object in Docker', async () => {

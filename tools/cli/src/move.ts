@@ -37,7 +37,9 @@ export async function move(options: { from: string; to: string; force?: boolean 
   const moved = await moveStack(stack, wanted, say).catch((error: unknown) => {
     throw interrupted(error, from, to);
   });
-  console.log(`✔ moved ${moved.files} files and ${moved.relations} tables, and compared them`);
+  console.log(
+    `✔ moved ${moved.files} files and folders, ${moved.relations} tables, sequences and roles, and compared them`,
+  );
   const deployed = await nx(stack, 'deploy', ['-c', to]);
   printStatus(await stackStatus(stack));
   if (!deployed)

@@ -31,8 +31,9 @@ export interface MoveOptions {
 }
 
 export interface Moved {
+  /** Files and folders. */
   readonly files: number;
-  /** Tables and sequences. */
+  /** Tables, sequences and roles. */
   readonly relations: number;
   /** What stays where it was: bytes, and the command that deletes it. */
   readonly kept: { readonly bytes: number; readonly deletion: string };
