@@ -83,6 +83,6 @@ function tell({ kept, staying }: Moved, from: Runtime): void {
   );
   console.log(`→ to delete it: ${kept.deletion}`);
   if (staying.length > 0)
-    console.log(`These stay ${WHERE[from]}, since their services are only there: ${staying.join(', ')}`);
+    console.log(`These stay in Docker, since their services are only there: ${staying.join(', ')}`);
   console.log(forStack(`→ ${moveCommand(from === 'native' ? 'docker' : 'native', from)} brings it back`));
 }

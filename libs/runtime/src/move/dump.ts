@@ -119,7 +119,9 @@ export class Dump {
     const { exitCode, stdout, stderr } = await execIn(this.docker, this.container, argv);
     if (exitCode === 0) return;
     const lines = `${stdout}${stderr}`.split('\n').filter((line) => line.trim());
-    const unreachable = lines.some((line) => /failed: (Connection refused|timeout|No route)|could not translate/.test(line));
+    const unreachable = lines.some((line) =>
+      /failed: (Connection refused|timeout|No route)|could not translate/.test(line),
+    );
     throw new StackError(
       'COMMAND_FAILED',
       unreachable

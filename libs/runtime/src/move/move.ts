@@ -2,7 +2,7 @@
  * Carries a stack's data from one runtime to the other. What it is taken from stays as it is, and is the stack's data until all of
  * it has arrived: whatever goes wrong before loses nothing, and the next move begins anew.
  */
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { type Readable, Transform, pipeline } from 'node:stream';
 import { type Service, StackError } from '@stack/model';
 import type Docker from 'dockerode';
@@ -37,7 +37,7 @@ export interface Moved {
   readonly relations: number;
   /** What stays where it was: bytes, and the command that deletes it. */
   readonly kept: { readonly bytes: number; readonly deletion: string };
-  /** Volumes of services that only the runtime has from which was moved. */
+  /** Volumes that stay in Docker, since their services are only there. */
   readonly staying: readonly string[];
 }
 
@@ -84,9 +84,10 @@ export async function moveStack(stack: StackPaths, options: MoveOptions, say: Sa
     const { files, relations } = await carry(work);
     // What was deployed, was deployed in the other runtime.
     rmSync(stack.registry, { recursive: true });
-    writeMove(stack, { from, to, done: true }, at);
     const kept = { bytes: await work.from.size(parts), deletion: work.from.deletion(parts) };
-    return { files, relations, kept, staying: work.parts.staying[from] };
+    const staying = to === 'native' ? await namesIn(work.from, work.parts.inDocker) : [];
+    writeMove(stack, { from, to, done: true }, at);
+    return { files, relations, kept, staying };
   } catch (error) {
     await work.to.stop().catch(() => undefined);
     throw error;
@@ -94,6 +95,8 @@ export async function moveStack(stack: StackPaths, options: MoveOptions, say: Sa
 }
 
 async function workOf(stack: StackPaths, { from, to }: MoveOptions, say: Say): Promise<Work> {
+  if (!existsSync(stack.dir))
+    throw new StackError('NOTHING_TO_MOVE', `there is no stack ${stack.name}`, deployIn(to));
   const docker = await openEngine();
   const loader = new Loader(stack.workspace);
   return {
@@ -108,15 +111,17 @@ async function workOf(stack: StackPaths, { from, to }: MoveOptions, say: Say): P
 
 const allOf = ({ files, databases }: Parts): Part[] => [...files, ...databases.flatMap(({ parts }) => parts)];
 
+/** Names of the parts of which the runtime has something. */
+async function namesIn(side: Side, parts: readonly Part[]): Promise<string[]> {
+  const names: string[] = [];
+  for (const part of parts) if (await side.has(part)) names.push(part.name);
+  return names;
+}
+
 /** @throws StackError before anything is stopped */
 async function refuseUnready({ stack, parts, from, to }: Work, force: boolean): Promise<void> {
   refuseElsewhere(stack, from.runtime);
-  const namesIn = async (side: Side) => {
-    const names: string[] = [];
-    for (const part of allOf(parts)) if (await side.has(part)) names.push(part.name);
-    return names;
-  };
-  const [here, there] = [await namesIn(from), await namesIn(to)];
+  const [here, there] = [await namesIn(from, allOf(parts)), await namesIn(to, allOf(parts))];
   if (here.length === 0)
     throw new StackError(
       'NOTHING_TO_MOVE',

@@ -6,7 +6,6 @@ import type { ContainerValues } from '../docker/values';
 import { ownerOf } from '../docker/volumes';
 import { volumeDir } from '../native/resolver';
 import type { StackPaths } from '../stack';
-import type { Runtime } from './state';
 
 /** A folder that is a service's volume, or the one that several share. */
 export interface Part {
@@ -32,17 +31,15 @@ export interface Parts {
   readonly files: readonly Part[];
   /** Dumped and restored; their volumes are made anew. */
   readonly databases: readonly { readonly service: Service; readonly parts: readonly Part[] }[];
-  /** Volumes of services that one runtime has alone, by that runtime. */
-  readonly staying: Readonly<Record<Runtime, readonly string[]>>;
+  /** Volumes of services that only Docker has: they stay there. */
+  readonly inDocker: readonly Part[];
 }
 
-/** Files that belong to whatever the runtime writes into a collector's volume aren't data: the next deploy makes them. */
+/** What a collector's deploy writes isn't data, and isn't among a container's volumes. */
 export function partsOf(stack: StackPaths, units: readonly Unit[], values: ContainerValues): Parts {
   const services = units.filter((unit): unit is Service => unit.kind === 'service');
-  const kept = services.filter(({ volumes, collect }) => Object.keys(volumes).length > 0 && !collect);
-  const both = services.filter((service) => runsIn(service, 'native') && runsIn(service, 'docker'));
   const parts = new Map<string, Part & { readonly service: Service }>();
-  for (const service of both) {
+  for (const service of services.filter(({ docker }) => docker)) {
     for (const spec of containersOf(service, stack, values, services)) {
       const [uid, gid] = ownerOf(spec);
       for (const mount of spec.mounts) {
@@ -52,24 +49,27 @@ export function partsOf(stack: StackPaths, units: readonly Unit[], values: Conta
       }
     }
   }
-  const all = [...parts.values()];
-  const only = (here: Runtime, elsewhere: Runtime) =>
-    kept
-      .filter((service) => runsIn(service, here) && !runsIn(service, elsewhere))
-      .flatMap(({ name, volumes }) => Object.keys(volumes).map((volume) => `${name}/${volume}`));
+  const [both, inDocker] = divided(
+    [...parts.values()],
+    (part) => part.mount === SHARED || runsNatively(part.service),
+  );
+  const [dumped, files] = divided(both, (part) => part.mount !== SHARED && part.service.dumped !== undefined);
   return {
-    files: all.filter(({ service, mount }) => mount === SHARED || !service.dumped),
-    databases: both
-      .filter(({ dumped }) => dumped)
-      .map((service) => ({
-        service,
-        parts: all.filter((part) => part.mount !== SHARED && part.service === service),
-      })),
-    staying: { native: only('native', 'docker'), docker: only('docker', 'native') },
+    files,
+    databases: services
+      .filter((service) => dumped.some((part) => part.service === service))
+      .map((service) => ({ service, parts: dumped.filter((part) => part.service === service) })),
+    inDocker,
   };
 }
 
-const runsIn = (service: Service, runtime: Runtime): boolean => service[runtime] !== undefined;
+const runsNatively = ({ native }: Service): boolean => 'plan' in native;
+
+/** Those for which it holds, and the others. */
+const divided = <T>(all: readonly T[], holds: (one: T) => boolean): [T[], T[]] => [
+  all.filter(holds),
+  all.filter((one) => !holds(one)),
+];
 
 type Place = Pick<Part, 'name' | 'folder' | 'inside' | 'holds'>;
 
