@@ -27,7 +27,7 @@ export async function move(options: { from: string; to: string; force?: boolean 
     throw new StackError('BAD_ARGUMENT', `FROM and TO are both ${to}`, moveCommand('native', 'docker'));
   const stack = stackPaths();
   const started = Date.now();
-  const say = (message: string) => console.log(`  … ${message}`);
+  const say = (message: string) => console.log(`  ${message.startsWith('✔') ? message : `… ${message}`}`);
   const wanted = { from, to, force: options.force ?? false };
   await checkMove(stack, wanted, say);
   // So that the stack is away for as short a time as can be.

@@ -185,7 +185,7 @@ async function restore({ stack, to, say }: Work, { service, dump, rows }: Dumped
   await telling(say, () => `restoring ${name}`, dump.restore(login));
   const arrived = await telling(say, () => `counting the rows of ${name}`, rowsAt(login));
   refuseDifferent(name, differences(rows, arrived));
-  say(`${name}: ${rows.size} tables, sequences and roles, the same rows in both`);
+  say(`✔ ${name}: ${rows.size} tables, sequences and roles, the same rows in both`);
 }
 
 /** As it is deployed at the moment: both runtimes have it at the same port, unless somebody took that one. */
@@ -225,7 +225,7 @@ async function copy({ from, to, say }: Work, part: Part): Promise<number> {
   const sent = await telling(say, text('checking'), of(from));
   const arrived = await telling(say, text('checking'), of(to));
   refuseDifferent(part.name, differences(sent, arrived));
-  if (sent.size > 0) say(`${part.name}: ${sent.size} files and folders, the same content in both`);
+  if (sent.size > 0) say(`✔ ${part.name}: ${sent.size} files and folders, the same content in both`);
   return sent.size;
 }
 
