@@ -4,12 +4,14 @@ import {
   type Runtime,
   type StackPaths,
   WHERE,
+  asStackError,
   checkMove,
   deployIn,
   forStack,
   moveCommand,
   moveStack,
   readEntry,
+  saidBy,
   stackPaths,
   stackStatus,
 } from '@stack/runtime';
@@ -70,9 +72,11 @@ async function noRuns(stack: StackPaths): Promise<void> {
   }
 }
 
-function interrupted(error: unknown, from: Runtime, to: Runtime): StackError {
+/** The error, with what to do as the data is still where it was. */
+function interrupted(caught: unknown, from: Runtime, to: Runtime): StackError {
+  const error = asStackError(caught);
   const { code, message, remedy, details } =
-    error instanceof StackError ? error : new StackError('MOVE_FAILED', (error as Error).message);
+    error instanceof StackError ? error : new StackError('MOVE_FAILED', `the move failed: ${saidBy(error)}`);
   const next = `nothing is lost: ${deployIn(from)} goes on ${WHERE[from]}, ${moveCommand(from, to)} tries again`;
   return new StackError(code, message, remedy ? `${remedy}\n→ ${next}` : next, details);
 }
