@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 STACK_CLI := node tools/cli/bin/stack.cjs $(if $(VERBOSE),--verbose)
 CLOUD = $(STACK_CLI) cloud --environment '$(or $(ENV),prod)'
 
-.PHONY: help setup deploy-local pipeline rollback status secret logs down reset plan deploy-prod destroy-prod drift cost state-remote state-local state-unlock cloud-secret compose images-lock kubernetes deploy-emulated validate cloud-setup graph test lint build affected bench connector format
+.PHONY: help setup deploy-local pipeline rollback move status secret logs down reset plan deploy-prod destroy-prod drift cost state-remote state-local state-unlock cloud-secret compose images-lock kubernetes deploy-emulated validate cloud-setup graph test lint build affected bench connector format
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -24,6 +24,9 @@ pipeline: setup ## Run the pipeline now (FORCE=1: even if nothing is new; FOLDER
 
 rollback: setup ## Give readers the snapshot before the one that they have
 	@$(STACK_CLI) rollback
+
+move: setup ## Carry the stack's data to another runtime, and go on there: make move FROM=native TO=docker (FORCE=1: replace data there)
+	@$(if $(and $(FROM),$(TO)),,echo "✘ from where, and to where?" >&2; echo "→ make move FROM=native TO=docker, or the other way round" >&2; exit 2;) $(STACK_CLI) move --from '$(FROM)' --to '$(TO)' $(if $(filter-out 0 no false,$(FORCE)),--force)
 
 status: setup ## Health, address and memory of every unit (JSON=1: as JSON)
 	@$(STACK_CLI) status $(if $(filter-out 0 no false,$(JSON)),--json)

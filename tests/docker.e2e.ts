@@ -17,6 +17,7 @@ import {
   findWorkspace,
   nativeResolver,
   planContext,
+  rowsAt,
   stackPaths,
 } from '@stack/runtime';
 import { TestDocker, eventually, freePort, noDocker } from '@stack/testing';
@@ -143,6 +144,32 @@ function inspected(): Record<string, Inspected> {
   return Object.fromEntries(list.map((one) => [one.Name.slice(`/stack-${name}-`.length), one]));
 }
 
+/** What the stack's PostgreSQL remembers: each table's rows. */
+async function tables(): Promise<Map<string, string>> {
+  const paths = stackPaths(workspace, env as NodeJS.ProcessEnv);
+  const { number } = (JSON.parse(readFileSync(paths.ports, 'utf8')) as Record<string, { number: number }>)[
+    'postgres.sql'
+  ];
+  const password = readFileSync(path.join(paths.secrets, 'postgres', 'password'), 'utf8');
+  return rowsAt({ port: number, user: 'postgres', password });
+}
+
+/** Every object of the lake: key → its checksum. */
+async function objects(): Promise<Record<string, string | undefined>> {
+  const { S3Client, paginateListObjectsV2 } = await import('@aws-sdk/client-s3');
+  const secret = async (key: string) => (await succeeds('secret', 's=object-store', `k=${key}`)).trim();
+  const client = new S3Client({
+    endpoint: (await units()).find((unit) => unit.name === 'object-store')?.url,
+    region: 'us-east-1',
+    forcePathStyle: true,
+    credentials: { accessKeyId: await secret('readerKeyId'), secretAccessKey: await secret('readerKey') },
+  });
+  const found: Record<string, string | undefined> = {};
+  for await (const { Contents = [] } of paginateListObjectsV2({ client }, { Bucket: 'lake' }))
+    for (const { Key, ETag } of Contents) found[Key as string] = ETag;
+  return found;
+}
+
 const ids = (): string[] =>
   docker.run('ps', '-q', '--no-trunc', '--filter', `name=stack-${name}`).trim().split('\n').sort();
 
@@ -187,6 +214,8 @@ real('the stack in Docker', () => {
   let native: Record<string, unknown[]>;
   /** Image → what stands in for it. */
   let standIns: Record<string, string>;
+  let lake: Record<string, string | undefined>;
+  let remembered: Map<string, string>;
   /** What dbt built and tested. */
   let built: string | undefined;
   const buildOf = (output: string) => /dbt_build \(.*?\): (.*)/.exec(output)?.[1];
@@ -195,7 +224,9 @@ real('the stack in Docker', () => {
     env = { ...common, STACK: `${name}-native` };
     built = buildOf(await succeeds('deploy-local'));
     native = await marts();
-    await succeeds('reset', 'YES=1');
+    lake = await objects();
+    remembered = await tables();
+    await succeeds('down');
     docker = await TestDocker.start();
     env = { ...common, STACK: name, DOCKER_HOST: docker.host };
     const base = execFileSync(path.join(workspace, 'tests/docker/base.sh'), {
@@ -218,7 +249,10 @@ real('the stack in Docker', () => {
 
   afterAll(async () => {
     if (!docker) return;
-    await make('reset', 'YES=1');
+    for (const stack of [name, `${name}-native`]) {
+      env = { ...env, STACK: stack };
+      await make('reset', 'YES=1');
+    }
     await docker.stop();
     rmSync(home, { recursive: true, force: true });
   });
@@ -441,10 +475,10 @@ real('the stack in Docker', () => {
   (hasRegistry ? it : it.skip)('is locked to what a registry tells, and pushed to one', async () => {
     const registry = await startRegistry();
     try {
-      const mirror = `${registry.address}/valkey:8.1.3`;
-      const pushed = await pushTo(mirror, 'stack-test/valkey:1');
+      const mirror = `${registry.address}/valkey:9.1.2`;
+      const pushed = await pushTo(mirror, 'stack-test/valkey:2');
       const map = path.join(home, 'mirror.json');
-      writeFileSync(map, JSON.stringify({ 'valkey/valkey:8.1.3': mirror }));
+      writeFileSync(map, JSON.stringify({ 'valkey/valkey:9.1.2': mirror }));
       const lock = path.join(home, 'lock.json');
       const { output } = await run(
         'env',
@@ -456,11 +490,11 @@ real('the stack in Docker', () => {
         lock,
       );
       const locked = JSON.parse(readFileSync(lock, 'utf8')) as Record<string, string>;
-      expect(locked['valkey/valkey:8.1.3']).toBe(`${registry.address}/valkey@${pushed}`);
+      expect(locked['valkey/valkey:9.1.2']).toBe(`${registry.address}/valkey@${pushed}`);
       // Those of registries out of reach stay tags, and are named.
       for (const image of ['postgres:18.4', 'traefik:v3.7'])
         if (!(image in locked)) expect(output).toContain(`- ${image} is unlocked: it stays a tag`);
-      docker.run('pull', locked['valkey/valkey:8.1.3']);
+      docker.run('pull', locked['valkey/valkey:9.1.2']);
     } finally {
       registry.stop();
     }
@@ -472,5 +506,61 @@ real('the stack in Docker', () => {
       docker.run(...command.split(' '), '--filter', `label=dev.freelancer-stack.stack=${name}`).trim(),
     );
     expect(left).toEqual(['', '', '']);
+  });
+
+  describe('and a stack that outgrew running natively', () => {
+    const moving = (from: string, to: string) => ['-s', 'move', `FROM=${from}`, `TO=${to}`];
+    /** Of the databases that only the pipeline writes, and the runs that there have been. */
+    const kept = (all: Map<string, string>) =>
+      [...all].filter(([table]) => /^(marts|ingestion|role) |^dagster public\.runs$/.test(table));
+
+    beforeAll(() => {
+      env = { ...env, STACK: `${name}-native` };
+    });
+
+    it('is whole when its move is killed, and moves the next time', async () => {
+      const child = spawn('make', moving('native', 'docker'), {
+        cwd: workspace,
+        env: env as NodeJS.ProcessEnv,
+        detached: true,
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      const ended = new Promise((done) => child.once('close', done));
+      let output = '';
+      child.stdout.on('data', (chunk: Buffer) => {
+        output += chunk.toString();
+        if (/the same content in both/.test(output)) process.kill(-(child.pid as number), 'SIGKILL');
+      });
+      await ended;
+      expect(output).not.toContain('✔ moved');
+      const { status, output: refused } = await make('deploy-local', 'RUNTIME=docker');
+      expect(status).not.toBe(0);
+      expect(refused).toMatch(/the move of the stack .* was interrupted/);
+      expect(await succeeds(...moving('native', 'docker').slice(1))).toMatch(/✔ moved \d+ files and folders/);
+    });
+
+    it('has every row and every object in Docker', async () => {
+      expect(await marts()).toEqual(native);
+      expect(await objects()).toEqual(lake);
+      expect(kept(remembered).length).toBeGreaterThan(20);
+      expect(kept(await tables())).toEqual(kept(remembered));
+    });
+
+    it('runs its pipeline on, and nothing natively', async () => {
+      const output = await succeeds('pipeline');
+      expect(output).toMatch(/sync_airbyte \(.*\): nothing new/);
+      expect(await marts()).toEqual(native);
+      const { status, output: refused } = await make('deploy-local');
+      expect(status).not.toBe(0);
+      expect(refused).toMatch(/the data of the stack .* is in Docker since/);
+    });
+
+    it('moves back, with what came in since', async () => {
+      [lake, remembered] = [await objects(), await tables()];
+      await succeeds(...moving('docker', 'native').slice(1));
+      expect(await marts()).toEqual(native);
+      expect(await objects()).toEqual(lake);
+      expect(kept(await tables())).toEqual(kept(remembered));
+    });
   });
 });

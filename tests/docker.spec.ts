@@ -15,6 +15,7 @@ import {
   findWorkspace,
   imageFor,
   openEngine,
+  partsOf,
   stackPaths,
 } from '@stack/runtime';
 
@@ -76,7 +77,7 @@ describe('the containers of a service', () => {
 
   it('see the folder of a collector, which its deploy writes on this machine', () => {
     const [{ binds, mounts }] = containers('traefik');
-    expect(binds).toEqual([{ folder: `${paths.data}/traefik/config`, target: '/etc/traefik' }]);
+    expect(binds).toEqual([{ folder: `${paths.data}/traefik/config`, target: '/config' }]);
     expect(mounts).toEqual([]);
   });
 
@@ -211,6 +212,39 @@ describe('the engine', () => {
   });
 });
 
+describe('what a move carries', () => {
+  const { files, databases, inDocker } = partsOf(paths, services, values);
+
+  it('is every volume but those that a deploy writes, and what lies beside them', () => {
+    const names = files.map(({ name }) => name);
+    expect(names).toEqual(
+      expect.arrayContaining(['object-store/data', 'redis/data', 'orchestration/home', 'shared']),
+    );
+    expect(names.filter((name) => /^(traefik|postgres)/.test(name))).toEqual([]);
+    const shared = files.find(({ name }) => name === 'shared');
+    expect(shared?.inside).toBe('/stack/data');
+    expect(['warehouse/warehouse.duckdb', 'redis/data/x'].map((name) => shared?.holds(name))).toEqual([
+      true,
+      false,
+    ]);
+    expect(inDocker.filter(({ name }) => names.includes(name))).toEqual([]);
+  });
+
+  it('is PostgreSQL’s data as a dump', () => {
+    expect(databases.map(({ service, parts }) => [service.name, parts.map(({ name }) => name)])).toEqual([
+      ['postgres', ['postgres/data']],
+    ]);
+  });
+
+  it('lies at the same place in a volume and natively', () => {
+    const [{ argv }] = containers('object-store');
+    expect(argv?.join(' ')).toContain('-dir=/data/blobs');
+    expect(files.find(({ name }) => name === 'object-store/data')?.folder).toBe(
+      `${paths.data}/object-store/data`,
+    );
+  });
+});
+
 describe('the Dockerfiles', () => {
   const hadolint = path.join(workspace, '.venv/bin/hadolint');
   const files = ['docker/images', 'tests/docker'].flatMap((folder) =>
@@ -228,7 +262,7 @@ describe('the Dockerfiles', () => {
 describe('an image', () => {
   it('is another one where STACK_IMAGES says so', () => {
     expect(imageFor(workspace, 'postgres:18.4', { STACK_IMAGES: 'tests/docker/images.json' })).toBe(
-      'stack-test/postgres:1',
+      'stack-test/postgres:2',
     );
     expect(imageFor(workspace, 'other:1', { STACK_IMAGES: 'tests/docker/images.json' })).toBe('other:1');
     expect(() => imageFor(workspace, 'other:1', { STACK_IMAGES: 'no.json' })).toThrow(/no such file/);

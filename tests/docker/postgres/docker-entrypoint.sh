@@ -6,7 +6,7 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
   chown -R postgres:postgres /var/lib/postgresql /run/postgresql
   printf '%s' "$POSTGRES_PASSWORD" >/tmp/password
   chown postgres /tmp/password
-  setpriv --reuid=postgres --regid=postgres --clear-groups initdb -D "$PGDATA" --username=postgres --pwfile=/tmp/password --auth=scram-sha-256 >/dev/null
+  setpriv --reuid=postgres --regid=postgres --clear-groups initdb -D "$PGDATA" --username=postgres --pwfile=/tmp/password --auth=scram-sha-256 $POSTGRES_INITDB_ARGS >/dev/null
   rm /tmp/password
   echo 'host all all all scram-sha-256' >>"$PGDATA/pg_hba.conf"
 fi

@@ -33,6 +33,14 @@ const RUN = `query Run($id: ID!) {
   }
 }`;
 
+const UNENDED = `query Unended {
+  runsOrError(filter: { statuses: [QUEUED, NOT_STARTED, MANAGED, STARTING, STARTED, CANCELING] }) {
+    __typename
+    ... on Runs { results { runId jobName } }
+    ... on PythonError { message }
+  }
+}`;
+
 const FAILURES = `query Failures($id: ID!) {
   logsForRun(runId: $id) {
     ... on EventConnection {
@@ -84,6 +92,14 @@ export class Dagster {
 
   async run(id: string): Promise<Run> {
     return (await this.query<{ runOrError: Run }>(RUN, { id })).runOrError;
+  }
+
+  /** Runs that wait or are at work. */
+  async unended(): Promise<readonly { readonly runId: string; readonly jobName: string }[]> {
+    const { runsOrError } = await this.query<{
+      runsOrError: { results?: { runId: string; jobName: string }[] };
+    }>(UNENDED, {});
+    return runsOrError.results ?? [];
   }
 
   /** Why the run failed: a line or more for each failed step. */

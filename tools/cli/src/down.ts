@@ -1,5 +1,5 @@
 import { existsSync, rmSync } from 'node:fs';
-import { deleteVolumes, stackPaths, stopContainers, stopStack, usesDocker } from '@stack/runtime';
+import { deleteVolumes, hasVolumes, stackPaths, stopContainers, stopStack, usesDocker } from '@stack/runtime';
 import { agrees } from './ask';
 
 /** `stack down`: ends every process of the stack; fine when none runs. */
@@ -27,7 +27,7 @@ export async function reset(options: { yes?: boolean }): Promise<void> {
     return;
   }
   await stopStack(stack);
-  if (usesDocker(stack)) {
+  if (usesDocker(stack) || hasVolumes(stack)) {
     await stopContainers(stack);
     await deleteVolumes(stack);
   }

@@ -10,6 +10,7 @@ import { exec } from './exec';
 import { imagesLock } from './images-lock';
 import { kubernetes } from './kubernetes';
 import { logs } from './logs';
+import { move } from './move';
 import { runPipeline } from './pipeline';
 import { rollback } from './rollback';
 import { secret } from './secret';
@@ -46,6 +47,13 @@ program
   .command('rollback')
   .description('give readers the snapshot before the one that they have')
   .action(rollback);
+program
+  .command('move')
+  .description("carry the stack's data from one runtime to the other, and deploy it there")
+  .requiredOption('--from <runtime>', 'native or docker')
+  .requiredOption('--to <runtime>', 'docker or native')
+  .option('--force', 'replace data that is there already')
+  .action(move);
 program.command('secret').description('print one secret').argument('<unit>').argument('<key>').action(secret);
 program
   .command('logs')

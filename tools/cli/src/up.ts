@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import * as path from 'node:path';
 import { StackError } from '@stack/model';
 import { asStackError, readRegistry, stackPaths, stackStatus } from '@stack/runtime';
-import { execa } from 'execa';
+import { nx } from './nx';
 import { runPipeline } from './pipeline';
 import { printStatus } from './status';
 
@@ -19,19 +19,10 @@ export async function up(options: { pipeline: boolean; runtime: string }): Promi
   const started = Date.now();
   const folder = mkdtempSync(path.join(tmpdir(), 'stack-up-'));
   const changes = path.join(folder, 'changes');
-  const deploy = await execa(
-    'npx',
-    ['nx', 'run-many', '-t', 'deploy', '--outputStyle=stream', '-c', options.runtime],
-    {
-      cwd: stack.workspace,
-      env: { STACK_CHANGES: changes },
-      stdio: 'inherit',
-      reject: false,
-    },
-  );
+  const deployed = await nx(stack, 'deploy', ['-c', options.runtime], { STACK_CHANGES: changes });
   const unchanged = !existsSync(changes);
   rmSync(folder, { recursive: true });
-  if (deploy.failed) {
+  if (!deployed) {
     printStatus(await stackStatus(stack));
     throw new StackError(
       'DEPLOY_FAILED',

@@ -21,7 +21,7 @@ import type { ContainerValues } from './values';
 /** Where a container finds its environment's secrets, a file each. */
 export const SECRETS = '/run/secrets';
 /** The volume that programs share which share the stack's folder natively. */
-const SHARED = { volume: 'shared', target: '/stack' } as const;
+export const SHARED = { volume: 'shared', target: '/stack' } as const;
 
 export interface Mount {
   /** Name of a volume. */

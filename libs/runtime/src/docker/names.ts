@@ -26,5 +26,10 @@ export const volumeName = (project: string, volume: string): string => `${projec
 /** It is there from the first deploy in Docker until `down`, so that nothing else has to ask for an engine. */
 export const markerOf = ({ run }: Pick<StackPaths, 'run'>): string => path.join(run, 'in-docker');
 
+/** It is there from the first deploy in Docker until `reset`: the stack has volumes. */
+export const volumesMarkerOf = ({ run }: Pick<StackPaths, 'run'>): string => path.join(run, 'docker-volumes');
+
+export const hasVolumes = (stack: StackPaths): boolean => existsSync(volumesMarkerOf(stack));
+
 /** Whether the stack may have containers. */
 export const usesDocker = (stack: StackPaths): boolean => existsSync(markerOf(stack));

@@ -6,10 +6,11 @@ import type { Workplace } from '../converge';
 import { writeIfChanged } from '../files';
 import { Loader } from '../loader';
 import { findSupervisor } from '../native/daemon';
+import { refuseElsewhere } from '../move/state';
 import { Ports } from '../native/ports';
 import { nativeResolver } from '../native/resolver';
 import { type StackPaths, makeStackDir, stackPaths } from '../stack';
-import { LABELS, markerOf, projectOf } from './names';
+import { LABELS, markerOf, projectOf, volumesMarkerOf } from './names';
 import { openEngine } from './engine';
 import { ContainerValues } from './values';
 
@@ -33,6 +34,7 @@ export async function openDockerSession(
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<DockerSession> {
   const docker = await openEngine();
+  refuseElsewhere(stack, 'docker');
   await refuseNative(stack);
   makeStackDir(stack);
   const take = (forever: boolean) =>
@@ -45,7 +47,7 @@ export async function openDockerSession(
     say('another deploy is at work: waiting for it');
     return take(true);
   });
-  writeIfChanged(markerOf(stack), '');
+  for (const marker of [markerOf, volumesMarkerOf]) writeIfChanged(marker(stack), '');
   const loader = new Loader(stack.workspace);
   const ports = new Ports(stack, env);
   const session: DockerSession = {

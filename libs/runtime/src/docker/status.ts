@@ -1,12 +1,13 @@
 /** What the engine says of the stack's containers, as the supervisor does of processes; and their end. */
 import { rmSync } from 'node:fs';
-import { PassThrough } from 'node:stream';
 import type { ProcessStatus } from '@stack/supervisor';
 import type Docker from 'dockerode';
+import { readRegistry } from '../native/registry';
 import type { StackPaths } from '../stack';
 import { withSecrets } from './containers';
 import { end } from './deploy';
 import { containersIn, openEngine, orNothing } from './engine';
+import { type Written, execIn } from './exec';
 import { LABELS, markerOf, projectOf } from './names';
 import { removeVolumes } from './volumes';
 
@@ -56,11 +57,15 @@ async function statusOfOne(docker: Docker, info: Docker.ContainerInfo): Promise<
   };
 }
 
-/** Removes every container of the stack and its network; volumes stay. Returns the units that it had. */
-export async function stopContainers(stack: StackPaths): Promise<string[]> {
+/**
+ * Removes every container of the stack and its network; volumes stay. Returns the units that it had.
+ * @param kept process (of the label) whose container stays
+ */
+export async function stopContainers(stack: StackPaths, kept?: string): Promise<string[]> {
   const docker = await openEngine();
-  const containers = await containersIn(docker, stack.name);
-  await Promise.all(containers.map(({ Id }) => end(docker.getContainer(Id))));
+  const all = await containersIn(docker, stack.name);
+  const containers = all.filter(({ Labels }) => !kept || Labels[LABELS.process] !== kept);
+  await endInOrder(docker, stack, containers);
   await docker
     .getNetwork(projectOf(stack))
     .remove()
@@ -69,28 +74,29 @@ export async function stopContainers(stack: StackPaths): Promise<string[]> {
   return [...new Set(containers.flatMap(({ Labels }) => Labels[LABELS.unit] ?? []))].sort();
 }
 
+/** Ends each unit's after those of the units that need it. */
+async function endInOrder(
+  docker: Docker,
+  stack: StackPaths,
+  containers: readonly Docker.ContainerInfo[],
+): Promise<void> {
+  const needs = new Map(readRegistry(stack).map(({ unit, dependsOn }) => [unit, dependsOn]));
+  for (let left = containers; left.length > 0;) {
+    const needed = new Set(left.flatMap(({ Labels }) => needs.get(Labels[LABELS.unit]) ?? []));
+    const free = left.filter(({ Labels }) => !needed.has(Labels[LABELS.unit]));
+    const now = free.length > 0 ? free : left;
+    await Promise.all(now.map(({ Id }) => end(docker.getContainer(Id))));
+    left = left.filter((one) => !now.includes(one));
+  }
+}
+
 /** Deletes the stack's volumes; its containers are gone already. */
 export const deleteVolumes = async (stack: StackPaths): Promise<string[]> =>
   removeVolumes(await openEngine(), stack.name);
 
-/** Runs a command in a container, with the secrets of its environment; its exit status and what it wrote. */
-export async function runInContainer(
+/** Runs a command in a container of the stack, with the secrets of its environment. */
+export const runInContainer = async (
   stack: StackPaths,
   container: string,
   argv: readonly string[],
-): Promise<{ exitCode: number; stdout: string; stderr: string }> {
-  const docker = await openEngine();
-  const exec = await docker.getContainer(`${projectOf(stack)}-${container}`).exec({
-    Cmd: withSecrets(argv),
-    AttachStdout: true,
-    AttachStderr: true,
-  });
-  const stream = await exec.start({});
-  const written = { stdout: '', stderr: '' };
-  const into = (key: 'stdout' | 'stderr') =>
-    new PassThrough().on('data', (chunk: Buffer) => (written[key] += chunk.toString()));
-  docker.modem.demuxStream(stream, into('stdout'), into('stderr'));
-  await new Promise((done) => stream.on('end', done));
-  const { ExitCode } = await exec.inspect();
-  return { exitCode: ExitCode ?? 1, ...written };
-}
+): Promise<Written> => execIn(await openEngine(), `${projectOf(stack)}-${container}`, withSecrets(argv));

@@ -5,7 +5,7 @@
 import * as path from 'node:path';
 import { StackError } from '@stack/model';
 import type Docker from 'dockerode';
-import { type Pack, pack } from 'tar-stream';
+import { pack } from 'tar-stream';
 import { SECRETS, type ContainerSpec, type Mount } from './containers';
 import { orNothing } from './engine';
 import { LABELS, volumeName } from './names';
@@ -24,9 +24,7 @@ export async function prepareVolumes(
   const fresh: Mount[] = [];
   for (const mount of spec.mounts) if (await ensureVolume(session, mount.volume)) fresh.push(mount);
   const [uid, gid] = ownerOf(spec);
-  if (spec.user)
-    for (const { volume, target } of fresh)
-      await put(session, image, { volume, target }, [{ name: '', directory: true, uid, gid, mode: 0o755 }]);
+  if (spec.user) for (const mount of fresh) await own(session, image, mount, uid, gid);
   const secrets = secretsMount(spec);
   if (!secrets) return;
   await ensureVolume(session, secrets.volume);
@@ -36,7 +34,28 @@ export async function prepareVolumes(
   ]);
 }
 
-function ownerOf({ user }: ContainerSpec): [number, number] {
+/** Whose volumes they are, and in which engine. */
+type Place = Pick<DockerSession, 'docker' | 'project' | 'stack'>;
+
+/** Makes the volume's folder the user's. */
+const own = (place: Place, image: string, mount: Mount, uid: number, gid: number): Promise<void> =>
+  put(place, image, mount, [{ name: '', directory: true, uid, gid, mode: 0o755 }]);
+
+/**
+ * Makes the volume if there is none, as the user's.
+ * @throws StackError when another stack has a volume of that name
+ */
+export async function makeVolume(
+  place: Place,
+  image: string,
+  mount: Mount,
+  uid: number,
+  gid: number,
+): Promise<void> {
+  if (await ensureVolume(place, mount.volume)) await own(place, image, mount, uid, gid);
+}
+
+export function ownerOf({ user }: ContainerSpec): [number, number] {
   const [uid, gid = uid] = (user ?? '0:0').split(':').map(Number);
   return [uid, gid];
 }
@@ -45,7 +64,7 @@ function ownerOf({ user }: ContainerSpec): [number, number] {
  * True when it is new.
  * @throws StackError when another stack has a volume of that name
  */
-async function ensureVolume({ docker, project, stack }: DockerSession, volume: string): Promise<boolean> {
+async function ensureVolume({ docker, project, stack }: Place, volume: string): Promise<boolean> {
   const Name = volumeName(project, volume);
   const found = await orNothing(docker.getVolume(Name).inspect());
   if (!found) {
@@ -72,12 +91,21 @@ interface Entry {
   readonly mode: number;
 }
 
-async function put(
-  { docker, project, stack }: DockerSession,
+function put(place: Place, image: string, mount: Mount, entries: readonly Entry[]): Promise<void> {
+  return withVolume(place, image, mount, async (container) => {
+    const { dir, base } = path.posix.parse(mount.target);
+    // Into the folder above: of the one that it is unpacked into, the engine doesn't change the owner.
+    await container.putArchive(archive(base, entries), { path: dir });
+  });
+}
+
+/** Gives a container that has the volume, and never runs. */
+export async function withVolume<T>(
+  { docker, project, stack }: Place,
   image: string,
   { volume, target }: Mount,
-  entries: readonly Entry[],
-): Promise<void> {
+  work: (container: Docker.Container) => Promise<T>,
+): Promise<T> {
   const container = await docker.createContainer({
     Image: image,
     // Never run.
@@ -88,21 +116,19 @@ async function put(
     },
   });
   try {
-    // Into the folder above: of the one that it is unpacked into, the engine doesn't change the owner.
-    const tar = archive(path.posix.basename(target), entries);
-    await container.putArchive(tar as unknown as NodeJS.ReadableStream, { path: path.posix.dirname(target) });
+    return await work(container);
   } finally {
     await container.remove({ force: true });
   }
 }
 
-function archive(folder: string, entries: readonly Entry[]): Pack {
+export function archive(folder: string, entries: readonly Entry[]): NodeJS.ReadableStream {
   const tar = pack();
   for (const { content = '', directory, name, ...header } of entries)
     if (directory) tar.entry({ ...header, name: path.posix.join(folder, name), type: 'directory' });
     else tar.entry({ ...header, name: path.posix.join(folder, name) }, content);
   tar.finalize();
-  return tar;
+  return tar as unknown as NodeJS.ReadableStream;
 }
 
 /** Deletes every volume of the stack. */

@@ -7,6 +7,7 @@ import { type SupervisorClient, SupervisorError } from '@stack/supervisor';
 import { usesDocker } from '../docker/names';
 import { containerStatus } from '../docker/status';
 import { Loader } from '../loader';
+import { refuseElsewhere } from '../move/state';
 import { type StackPaths, stackPaths } from '../stack';
 import { ensureSupervisor } from './daemon';
 import { Ports } from './ports';
@@ -31,6 +32,7 @@ export async function openSession(
   stack: StackPaths = stackPaths(),
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<Session> {
+  refuseElsewhere(stack, 'native');
   await refuseContainers(stack);
   const loader = new Loader(stack.workspace);
   const supervisor = await ensureSupervisor(stack);
