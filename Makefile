@@ -3,9 +3,10 @@
 SHELL := /bin/sh
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 STACK_CLI := node tools/cli/bin/stack.cjs $(if $(VERBOSE),--verbose)
+comma := ,
 CLOUD = $(STACK_CLI) cloud --environment '$(or $(ENV),prod)'
 
-.PHONY: help setup deploy-local pipeline rollback status secret logs down reset plan deploy-prod destroy-prod drift cost state-remote state-local state-unlock cloud-secret compose images-lock kubernetes deploy-emulated validate cloud-setup graph test lint build affected bench connector format
+.PHONY: help setup deploy-local pipeline rollback status secret logs down reset plan deploy-prod destroy-prod drift cost state-remote state-local state-unlock cloud-secret compose bake images-lock kubernetes deploy-emulated validate cloud-setup graph test lint build affected bench connector format
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -72,6 +73,9 @@ deploy-emulated: cloud-setup ## Apply the real Terraform to an emulator of AWS (
 
 compose: setup ## Write a compose file that is what RUNTIME=docker makes
 	@$(STACK_CLI) compose
+
+bake: setup ## Write a file for docker buildx bake: our images for amd64 and arm64 (only=duckdb-http,evidence)
+	@$(STACK_CLI) bake $(subst $(comma), ,$(only))
 
 images-lock: setup ## Pin other people's images to the digests that their registries tell
 	@$(STACK_CLI) images-lock
