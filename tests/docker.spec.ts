@@ -1,7 +1,7 @@
 import { type Server, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
 import { type Service, bytesOf } from '@stack/model';
@@ -95,9 +95,13 @@ describe('the containers of a service', () => {
   });
 });
 
+const hasCompose = spawnSync('docker', ['compose', 'version']).status === 0;
+
 describe('the compose file', () => {
   const place = { stack: paths, loader, ports: new Ports(paths, {}) };
-  const { file, secrets } = composeOf(place);
+  const folder = mkdtempSync(path.join(tmpdir(), 'compose-spec-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+  const { file, secrets, collected } = composeOf(place, folder);
 
   it('is one of the Compose Specification', () => {
     const schema = JSON.parse(
@@ -111,7 +115,7 @@ describe('the compose file', () => {
   });
 
   it('has what the runtime makes, and no secret', () => {
-    expect(Object.keys(file.services)).toEqual(
+    expect(Object.keys(file.services).filter((name) => !name.endsWith('-volumes'))).toEqual(
       [...services]
         .sort((a, b) => a.name.localeCompare(b.name))
         .flatMap(({ name }) => containers(name).map((one) => one.name)),
@@ -132,8 +136,36 @@ describe('the compose file', () => {
     });
   });
 
+  it('makes volumes their user’s, where the image isn’t ours', () => {
+    expect(file.services['object-store-volumes']).toMatchObject({
+      command: ['10001:10001', '/data'],
+      cap_add: ['CHOWN'],
+      restart: 'no',
+    });
+    expect(file.services['object-store']).toMatchObject({
+      depends_on: { 'object-store-volumes': { condition: 'service_completed_successfully' } },
+    });
+    expect(Object.keys(file.services)).not.toContain('ingestion-volumes');
+  });
+
+  it('has the proxy’s routes beside it', () => {
+    const routes = path.join(folder, 'traefik/config/routes/services.yml');
+    expect(collected[routes]).toContain('http://orchestration-webserver:3000');
+    expect(JSON.stringify(file.services.traefik)).toContain('"source":"./traefik/config"');
+  });
+
+  (hasCompose ? it : it.skip)('is one that docker compose reads', () => {
+    const written = path.join(folder, 'compose.yaml');
+    // JSON is YAML.
+    writeFileSync(written, JSON.stringify(file));
+    const { status, stderr } = spawnSync('docker', ['compose', '-f', written, 'config', '--quiet'], {
+      encoding: 'utf8',
+    });
+    expect([status, stderr]).toEqual([0, '']);
+  });
+
   it('is the same each time', () => {
-    expect(JSON.stringify(composeOf(place).file)).toBe(JSON.stringify(file));
+    expect(JSON.stringify(composeOf(place, folder).file)).toBe(JSON.stringify(file));
   });
 });
 

@@ -114,21 +114,19 @@ export interface Registered {
   readonly target?: string;
 }
 
-/** Writes the unit's registry entry and lets the collectors know when it differs; true when it does. */
-export async function register(
-  place: Workplace,
+/** What the registry has of a deployed unit. */
+export function entryOf(
+  { loader, ports }: Pick<Workplace, 'loader' | 'ports'>,
   unit: Unit,
   { hash, processes, runtime, target }: Registered,
-  say: Say,
-): Promise<boolean> {
-  const { stack, loader, ports } = place;
+): RegistryEntry {
   const { layer, root } = loader.folder(unit.name);
   const service = unit.kind === 'service' ? unit : undefined;
   const address = (port: string) =>
     `http://${HOST}:${ports.number(unit.name, port, service?.ports[port].number ?? 0)}`;
   const probes = service ? probesOf(service.ready).map(([, probe]) => probe) : [];
   const http = probes.find((probe) => probe.type === 'http' && probe.body === undefined);
-  const entry: RegistryEntry = {
+  return {
     unit: unit.name,
     kind: unit.kind,
     layer,
@@ -153,9 +151,19 @@ export async function register(
     },
     collects: service?.collect !== undefined,
   };
-  const before = readEntry(stack, unit.name);
+}
+
+/** Writes the unit's registry entry and lets the collectors know when it differs; true when it does. */
+export async function register(
+  place: Workplace,
+  unit: Unit,
+  registered: Registered,
+  say: Say,
+): Promise<boolean> {
+  const entry = entryOf(place, unit, registered);
+  const before = readEntry(place.stack, unit.name);
   if (before && same(before, entry)) return false;
-  writeEntry(stack, entry);
+  writeEntry(place.stack, entry);
   await collect(place, say);
   return true;
 }

@@ -183,5 +183,10 @@ export function servedBy(service: Service, port: string): string {
   return found ? nameOf(service, found.process) : service.name;
 }
 
+/** Address at which other containers reach the service's page. */
+export const pageOf = (service: Service): string | undefined =>
+  service.route &&
+  `http://${servedBy(service, service.route.port)}:${service.ports[service.route.port].number}`;
+
 /** The container of a service that is healthy last. */
 const lastOf = (service: Service): string => nameOf(service, processesOf(service).at(-1)?.process ?? 'main');

@@ -19,7 +19,7 @@ import { planContext } from '../native/context';
 import { clearFailure } from '../native/failures';
 import { readEntry, readRegistry, removeEntry } from '../native/registry';
 import { HOST } from '../native/resolver';
-import { type ContainerSpec, containersOf, servedBy } from './containers';
+import { type ContainerSpec, containersOf, pageOf } from './containers';
 import { containersIn, orNothing, saidBy, statusOf } from './engine';
 import { ensureImage, imageFor } from './images';
 import { lastLines } from './logs';
@@ -121,9 +121,6 @@ async function deployService(session: DockerSession, unit: Service, say: Say): P
     }
     await start(session, unit, spec, say);
   }
-  const route = unit.route && {
-    target: `http://${servedBy(unit, unit.route.port)}:${unit.ports[unit.route.port].number}`,
-  };
   const changed = await register(
     session,
     unit,
@@ -131,7 +128,7 @@ async function deployService(session: DockerSession, unit: Service, say: Say): P
       hash: sha256(hashes.join()),
       processes: specs.map(({ name }) => containerName(project, name)),
       runtime: 'docker',
-      ...route,
+      target: pageOf(unit),
     },
     say,
   );
