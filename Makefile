@@ -71,8 +71,8 @@ cloud-secret: cloud-setup ## Write a secret's value: make cloud-secret UNIT=snow
 deploy-emulated: cloud-setup ## Apply the real Terraform to an emulator of AWS (moto)
 	@$(CLOUD) emulated
 
-compose: setup ## Write a compose file that is what RUNTIME=docker makes
-	@$(STACK_CLI) compose
+compose: setup ## Write a compose file that is what RUNTIME=docker makes (FORCE=1: also over one that was edited)
+	@$(STACK_CLI) compose $(if $(filter-out 0 no false,$(FORCE)),--force)
 
 bake: setup ## Write a file for docker buildx bake: our images for amd64 and arm64 (only=duckdb-http,evidence)
 	@$(STACK_CLI) bake $(subst $(comma), ,$(only))

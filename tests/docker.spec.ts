@@ -198,6 +198,35 @@ describe('the engine', () => {
   });
 });
 
+describe('make compose', () => {
+  const STACK = `spec-${process.pid}`;
+  const written = path.join(workspace, 'dist/compose', STACK);
+  const compose = (...args: string[]) => {
+    const { status, stderr } = spawnSync('node', ['tools/cli/bin/stack.cjs', 'compose', ...args], {
+      cwd: workspace,
+      env: { ...process.env, NODE_OPTIONS: '', STACK, STACK_HOME: path.dirname(paths.dir) },
+      encoding: 'utf8',
+    });
+    return { status, stderr };
+  };
+  afterAll(() => rmSync(written, { recursive: true, force: true }));
+
+  it('never writes over what a user has edited, unless told to', () => {
+    expect(compose().status).toBe(0);
+    const file = path.join(written, 'compose.yaml');
+    const ours = readFileSync(file, 'utf8');
+    expect(compose().status).toBe(0);
+    writeFileSync(file, ours.replace('restart: always', 'restart: no'));
+    writeFileSync(path.join(written, 'compose.override.yaml'), 'services: {}\n');
+    const { status, stderr } = compose();
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/somebody has edited it\n→ .*compose\.override\.yaml.*FORCE=1/);
+    expect(compose('--force').status).toBe(0);
+    expect(readFileSync(file, 'utf8')).toBe(ours);
+    expect(existsSync(path.join(written, 'compose.override.yaml'))).toBe(true);
+  });
+});
+
 describe('the Dockerfiles', () => {
   const hadolint = path.join(workspace, '.venv/bin/hadolint');
   const files = ['docker/images', 'tests/docker'].flatMap((folder) =>

@@ -80,6 +80,7 @@ program.command('services').description('write the table of docs/services.md ane
 program
   .command('compose')
   .description('write a compose file that is what the runtime docker makes')
+  .option('--force', 'also over a file that was edited')
   .action(compose);
 program
   .command('bake')
