@@ -139,7 +139,7 @@ async function deployService(session: DockerSession, unit: Service, say: Say): P
 const foreign = (spec: ContainerSpec, project: string): StackError =>
   new StackError(
     'FOREIGN_CONTAINER',
-    `a container called ${containerName(project, spec.name)} is there, and none of this stack`,
+    `a container called ${containerName(project, spec.name)} is there, and isn't this stack's`,
     `rename or remove it: docker rm -f ${containerName(project, spec.name)}`,
   );
 
