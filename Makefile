@@ -3,9 +3,10 @@
 SHELL := /bin/sh
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 STACK_CLI := node tools/cli/bin/stack.cjs $(if $(VERBOSE),--verbose)
+comma := ,
 CLOUD = $(STACK_CLI) cloud --environment '$(or $(ENV),prod)'
 
-.PHONY: help setup deploy-local pipeline rollback move status secret logs down reset plan deploy-prod destroy-prod drift cost state-remote state-local state-unlock cloud-secret compose images-lock kubernetes deploy-emulated validate cloud-setup graph test lint build affected bench connector format
+.PHONY: help setup deploy-local pipeline rollback move status secret logs down reset plan deploy-prod destroy-prod drift cost state-remote state-local state-unlock cloud-secret compose bake images-lock kubernetes deploy-emulated validate cloud-setup graph test lint build affected bench connector format
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -73,8 +74,11 @@ cloud-secret: cloud-setup ## Write a secret's value: make cloud-secret UNIT=snow
 deploy-emulated: cloud-setup ## Apply the real Terraform to an emulator of AWS (moto)
 	@$(CLOUD) emulated
 
-compose: setup ## Write a compose file that is what RUNTIME=docker makes
-	@$(STACK_CLI) compose
+compose: setup ## Write a compose file that is what RUNTIME=docker makes (FORCE=1: also over one that was edited)
+	@$(STACK_CLI) compose $(if $(filter-out 0 no false,$(FORCE)),--force)
+
+bake: setup ## Write a file for docker buildx bake: our images for amd64 and arm64 (only=duckdb-http,evidence)
+	@$(STACK_CLI) bake $(subst $(comma), ,$(only))
 
 images-lock: setup ## Pin other people's images to the digests that their registries tell
 	@$(STACK_CLI) images-lock

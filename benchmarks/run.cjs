@@ -15,7 +15,7 @@ const inStack = {
   publish: 'publish',
   scaling: 'scaling',
 };
-const all = ['restart', 'deploy', ...Object.keys(inStack)];
+const all = ['restart', 'deploy', 'docker', ...Object.keys(inStack)];
 const only = process.argv[2] ? process.argv[2].split(',') : all;
 const unknown = only.filter((name) => !all.includes(name));
 if (unknown.length > 0) {

@@ -35,6 +35,7 @@ const PARTS = [
   'orchestration/github.yml',
   'orchestration/workspace.yaml',
   'transformation',
+  'infra/s3/bucket.json',
 ];
 
 /** What the user may set, in the environment or in `.env`, when deploying. */

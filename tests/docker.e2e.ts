@@ -1,5 +1,6 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
 import { metabase } from '@stack/metabase';
@@ -14,8 +15,10 @@ import {
   type StackPaths,
   type UnitStatus,
   containersOf,
+  ensureImage,
   findWorkspace,
   nativeResolver,
+  openEngine,
   planContext,
   rowsAt,
   stackPaths,
@@ -172,6 +175,9 @@ async function objects(): Promise<Record<string, string | undefined>> {
 
 const ids = (): string[] =>
   docker.run('ps', '-q', '--no-trunc', '--filter', `name=stack-${name}`).trim().split('\n').sort();
+
+/** Root may start another engine, with a disk of its own. */
+const hasDaemon = process.getuid?.() === 0 && spawnSync('sh', ['-c', 'command -v dockerd']).status === 0;
 
 /** Debian's docker-registry. */
 const hasRegistry = spawnSync('sh', ['-c', 'command -v docker-registry']).status === 0;
@@ -499,6 +505,40 @@ real('the stack in Docker', () => {
       registry.stop();
     }
   });
+
+  (hasRegistry && hasDaemon ? it : it.skip)(
+    'says when the engine’s disk is full, and what makes room',
+    async () => {
+      const registry = await startRegistry();
+      const small = await TestDocker.small(60);
+      try {
+        const folder = path.join(home, 'large');
+        mkdirSync(folder);
+        writeFileSync(path.join(folder, 'file'), randomBytes(100_000_000));
+        const large = 'stack-test/large:1';
+        execFileSync('sh', ['-c', `tar -C ${folder} -c . | docker import - ${large}`], {
+          env: { ...process.env, DOCKER_HOST: docker.host },
+        });
+        const image = `${registry.address}/large:1`;
+        await pushTo(image, large);
+        docker.run('rmi', large);
+        process.env.DOCKER_HOST = small.host;
+        const said: unknown = await ensureImage(await openEngine(), image, () => undefined).catch(
+          (error: unknown) => error,
+        );
+        expect(said).toMatchObject({ code: 'DISK_FULL' });
+        expect(String(said)).toMatch(
+          new RegExp(
+            `image ${image} can't be pulled: the disk of the Docker engine is full .* \\d+ MB are free`,
+          ),
+        );
+        expect(String(said)).toMatch(/docker system df .*docker system prune/);
+      } finally {
+        await small.stop();
+        registry.stop();
+      }
+    },
+  );
 
   it('is gone after a reset', async () => {
     await succeeds('reset', 'YES=1');

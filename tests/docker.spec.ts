@@ -1,7 +1,7 @@
 import { type Server, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
 import { type Service, bytesOf } from '@stack/model';
@@ -136,9 +136,13 @@ describe('the containers of a service', () => {
   });
 });
 
+const hasCompose = spawnSync('docker', ['compose', 'version']).status === 0;
+
 describe('the compose file', () => {
   const place = { stack: paths, loader, ports: new Ports(paths, {}) };
-  const { file, secrets } = composeOf(place);
+  const folder = mkdtempSync(path.join(tmpdir(), 'compose-spec-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+  const { file, secrets, collected } = composeOf(place, folder);
 
   it('is one of the Compose Specification', () => {
     const schema = JSON.parse(
@@ -152,7 +156,7 @@ describe('the compose file', () => {
   });
 
   it('has what the runtime makes, and no secret', () => {
-    expect(Object.keys(file.services)).toEqual(
+    expect(Object.keys(file.services).filter((name) => !name.endsWith('-volumes'))).toEqual(
       [...services]
         .sort((a, b) => a.name.localeCompare(b.name))
         .flatMap(({ name }) => containers(name).map((one) => one.name)),
@@ -178,8 +182,36 @@ describe('the compose file', () => {
     });
   });
 
+  it('makes volumes their user’s, where the image isn’t ours', () => {
+    expect(file.services['object-store-volumes']).toMatchObject({
+      command: ['10001:10001', '/data'],
+      cap_add: ['CHOWN'],
+      restart: 'no',
+    });
+    expect(file.services['object-store']).toMatchObject({
+      depends_on: { 'object-store-volumes': { condition: 'service_completed_successfully' } },
+    });
+    expect(Object.keys(file.services)).not.toContain('ingestion-volumes');
+  });
+
+  it('has the proxy’s routes beside it', () => {
+    const routes = path.join(folder, 'traefik/config/routes/services.yml');
+    expect(collected[routes]).toContain('http://orchestration-webserver:3000');
+    expect(JSON.stringify(file.services.traefik)).toContain('"source":"./traefik/config"');
+  });
+
+  (hasCompose ? it : it.skip)('is one that docker compose reads', () => {
+    const written = path.join(folder, 'compose.yaml');
+    // JSON is YAML.
+    writeFileSync(written, JSON.stringify(file));
+    const { status, stderr } = spawnSync('docker', ['compose', '-f', written, 'config', '--quiet'], {
+      encoding: 'utf8',
+    });
+    expect([status, stderr]).toEqual([0, '']);
+  });
+
   it('is the same each time', () => {
-    expect(JSON.stringify(composeOf(place).file)).toBe(JSON.stringify(file));
+    expect(JSON.stringify(composeOf(place, folder).file)).toBe(JSON.stringify(file));
   });
 });
 
@@ -242,6 +274,35 @@ describe('what a move carries', () => {
     expect(files.find(({ name }) => name === 'object-store/data')?.folder).toBe(
       `${paths.data}/object-store/data`,
     );
+  });
+});
+
+describe('make compose', () => {
+  const STACK = `spec-${process.pid}`;
+  const written = path.join(workspace, 'dist/compose', STACK);
+  const compose = (...args: string[]) => {
+    const { status, stderr } = spawnSync('node', ['tools/cli/bin/stack.cjs', 'compose', ...args], {
+      cwd: workspace,
+      env: { ...process.env, NODE_OPTIONS: '', STACK, STACK_HOME: path.dirname(paths.dir) },
+      encoding: 'utf8',
+    });
+    return { status, stderr };
+  };
+  afterAll(() => rmSync(written, { recursive: true, force: true }));
+
+  it('never writes over what a user has edited, unless told to', () => {
+    expect(compose().status).toBe(0);
+    const file = path.join(written, 'compose.yaml');
+    const ours = readFileSync(file, 'utf8');
+    expect(compose().status).toBe(0);
+    writeFileSync(file, ours.replace('restart: always', 'restart: no'));
+    writeFileSync(path.join(written, 'compose.override.yaml'), 'services: {}\n');
+    const { status, stderr } = compose();
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/somebody has edited it\n→ .*compose\.override\.yaml.*FORCE=1/);
+    expect(compose('--force').status).toBe(0);
+    expect(readFileSync(file, 'utf8')).toBe(ours);
+    expect(existsSync(path.join(written, 'compose.override.yaml'))).toBe(true);
   });
 });
 

@@ -6,13 +6,14 @@ FROM ${BASE}
 ARG TITLE
 ARG DESCRIPTION
 ARG CONTENT
+ARG TARGETARCH
 LABEL org.opencontainers.image.title="${TITLE}" \
       org.opencontainers.image.description="${DESCRIPTION}" \
       org.opencontainers.image.licenses="Apache-2.0" \
       dev.freelancer-stack.content="${CONTENT}"
 ENV NODE_ENV=production
 WORKDIR /app
-COPY packages/ /app/
+COPY packages/${TARGETARCH}/ /app/
 COPY app/ /app/
 COPY --chown=10001:10001 volumes/ /
 USER 10001:10001

@@ -1,11 +1,16 @@
+import type { BucketLifecycleConfiguration, VersioningConfiguration } from '@aws-sdk/client-s3';
 import type { PlanContext, Value } from '@stack/model';
+import bucket from './bucket.json';
 
 type Output = 'endpoint' | 'lakeBucket' | 'region' | 'writerKeyId' | 'writerKey';
 
-/** Days after which a replaced object's old version goes. */
-const OLD_VERSIONS_DAYS = 7;
+/** As the S3 API has it: versioned, old versions and unfinished uploads forgotten after a time. */
+const { versioning, lifecycle } = bucket as {
+  versioning: VersioningConfiguration;
+  lifecycle: BucketLifecycleConfiguration;
+};
 
-/** Makes the buckets through the S3 API, as in the cloud: versioned, old versions and unfinished uploads forgotten after a time. */
+/** Makes the buckets through the S3 API, as in the cloud. (In a compose file's stack `stack_pipeline.in_container` does.) */
 export async function applyBuckets(context: PlanContext, outputs: Record<Output, Value>): Promise<void> {
   // Its warning about Node 20's end of life would stand in every deploy's output.
   process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
@@ -30,24 +35,9 @@ export async function applyBuckets(context: PlanContext, outputs: Record<Output,
     if (!(error instanceof BucketAlreadyOwnedByYou) && (error as Error).name !== 'BucketAlreadyExists')
       throw error;
   }
+  await client.send(new PutBucketVersioningCommand({ Bucket, VersioningConfiguration: versioning }));
   await client.send(
-    new PutBucketVersioningCommand({ Bucket, VersioningConfiguration: { Status: 'Enabled' } }),
-  );
-  await client.send(
-    new PutBucketLifecycleConfigurationCommand({
-      Bucket,
-      LifecycleConfiguration: {
-        Rules: [
-          {
-            ID: 'old-versions',
-            Status: 'Enabled',
-            Filter: { Prefix: '' },
-            NoncurrentVersionExpiration: { NoncurrentDays: OLD_VERSIONS_DAYS },
-            AbortIncompleteMultipartUpload: { DaysAfterInitiation: 1 },
-          },
-        ],
-      },
-    }),
+    new PutBucketLifecycleConfigurationCommand({ Bucket, LifecycleConfiguration: lifecycle }),
   );
   client.destroy();
 }

@@ -2,9 +2,10 @@
 
 python -m stack_pipeline.in_container [--prepare] python3 -m stack_pipeline.daemon run …
 
---prepare: dbt's project is parsed too, which who serves the code needs.
+--prepare: dbt's project is parsed too, which who serves the code needs, and the lake's bucket is made if nobody has.
 """
 
+import json
 import logging
 import os
 import shutil
@@ -35,11 +36,34 @@ def main(arguments: list[str]) -> int:
     for variable in ("DAGSTER_PG_URL", "MARTS_PG_URL"):
         make_database(os.environ[variable])
     if command != arguments:
+        make_bucket()
         prepared = subprocess.run([sys.executable, "-m", "stack_pipeline.transformation.prepare"])
         if prepared.returncode != 0:
             return 1
     program = sys.executable if command[0] == "python3" else command[0]
     os.execvp(program, [program, *command[1:]])
+
+
+def make_bucket() -> None:
+    """Makes the lake's bucket, if there is none, as infra/s3 does; waits for an object store that still starts."""
+    from stack_pipeline.errors import UserError
+    from stack_pipeline.resources.lake import Lake
+
+    lake = Lake(os.environ["LAKE_S3_ENDPOINT"], os.environ["LAKE_BUCKET"])
+    settings = json.loads((FOLDER.parent / "infra" / "s3" / "bucket.json").read_text())
+
+    @retry(
+        retry=retry_if_exception_type(UserError),
+        stop=stop_after_delay(PATIENCE_SECONDS),
+        wait=wait_fixed(1),
+        before_sleep=lambda _: log.info("waiting for the object store at %s", lake.endpoint),
+        reraise=True,
+    )
+    def make() -> bool:
+        return lake.make_bucket(**settings)
+
+    if make():
+        log.info("made the bucket %s", lake.bucket)
 
 
 def make_database(url: str) -> None:

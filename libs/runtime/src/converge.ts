@@ -129,14 +129,12 @@ export interface Registered {
   reachedAt?(port: string): string;
 }
 
-/** Writes the unit's registry entry and lets the collectors know when it differs; true when it does. */
-export async function register(
-  place: Workplace,
+/** What the registry has of a deployed unit. */
+export function entryOf(
+  { loader, ports }: Pick<Workplace, 'loader' | 'ports'>,
   unit: Unit,
   { hash, processes, runtime, reachedAt }: Registered,
-  say: Say,
-): Promise<boolean> {
-  const { stack, loader, ports } = place;
+): RegistryEntry {
   const { layer, root } = loader.folder(unit.name);
   const service = unit.kind === 'service' ? unit : undefined;
   const here = (port: string) => `${HOST}:${ports.number(unit.name, port, service?.ports[port].number ?? 0)}`;
@@ -144,7 +142,7 @@ export async function register(
   const target = reachedAt ?? here;
   const probes = service ? probesOf(service.ready).map(([, probe]) => probe) : [];
   const http = probes.find((probe) => probe.type === 'http' && probe.body === undefined);
-  const entry: RegistryEntry = {
+  return {
     unit: unit.name,
     kind: unit.kind,
     layer,
@@ -173,9 +171,19 @@ export async function register(
     },
     collects: service?.collect !== undefined,
   };
-  const before = readEntry(stack, unit.name);
+}
+
+/** Writes the unit's registry entry and lets the collectors know when it differs; true when it does. */
+export async function register(
+  place: Workplace,
+  unit: Unit,
+  registered: Registered,
+  say: Say,
+): Promise<boolean> {
+  const entry = entryOf(place, unit, registered);
+  const before = readEntry(place.stack, unit.name);
   if (before && same(before, entry)) return false;
-  writeEntry(stack, entry);
+  writeEntry(place.stack, entry);
   await collect(place, say);
   return true;
 }
@@ -193,15 +201,25 @@ export async function collect(place: Workplace, say: Say): Promise<void> {
   }
 }
 
-/** The files of one collector. */
+/** The files of one collector: path → content. */
+export function collectedBy(
+  { collect: collector }: Service,
+  entries: readonly RegistryEntry[],
+  context: PlanContext,
+): [string, string][] {
+  if (!collector) return [];
+  const folder = context.volume(collector.into);
+  return Object.entries(collector.files(entries, context)).map(([file, content]) => [
+    path.join(folder, file),
+    content,
+  ]);
+}
+
+/** Writes the files of one collector. */
 export function writeCollected(
   service: Service,
   entries: readonly RegistryEntry[],
   context: PlanContext,
 ): void {
-  const { collect: collector } = service;
-  if (!collector) return;
-  const folder = context.volume(collector.into);
-  for (const [file, content] of Object.entries(collector.files(entries, context)))
-    writeIfChanged(path.join(folder, file), content);
+  for (const [file, content] of collectedBy(service, entries, context)) writeIfChanged(file, content);
 }

@@ -40,6 +40,17 @@ export class TestDocker {
     return docker;
   }
 
+  /** One of the tests' own, whose disk has no room for more than some images. */
+  static async small(megabytes: number): Promise<TestDocker> {
+    const folder = mkdtempSync(path.join(tmpdir(), 'docker-'));
+    const data = path.join(folder, 'data');
+    mkdirSync(data);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'tmpfs', data]);
+    const docker = new TestDocker(`unix://${folder}/docker.sock`, folder);
+    await docker.startDaemon();
+    return docker;
+  }
+
   async startDaemon(): Promise<void> {
     const at = (name: string) => path.join(this.folder as string, name);
     mkdirSync(at('data'), { recursive: true });

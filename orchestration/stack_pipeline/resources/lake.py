@@ -35,6 +35,20 @@ class Lake:
         )
         return boto3.client("s3", endpoint_url=self.endpoint, config=config)
 
+    def make_bucket(self, versioning: dict[str, Any], lifecycle: dict[str, Any]) -> bool:
+        """Makes the bucket if there is none, with these settings in the S3 API's terms; True when it did."""
+        with self._clear_errors():
+            try:
+                self._client.head_bucket(Bucket=self.bucket)
+                return False
+            except botocore.exceptions.ClientError as error:
+                if error.response["Error"]["Code"] not in ("404", "NoSuchBucket"):
+                    raise
+            self._client.create_bucket(Bucket=self.bucket)
+            self._client.put_bucket_versioning(Bucket=self.bucket, VersioningConfiguration=versioning)
+            self._client.put_bucket_lifecycle_configuration(Bucket=self.bucket, LifecycleConfiguration=lifecycle)
+            return True
+
     def read(self, key: str) -> bytes | None:
         """An object's content, or None when there's none."""
         with self._clear_errors():

@@ -2,6 +2,7 @@
 import { StackError } from '@stack/model';
 import { asStackError, forStack } from '@stack/runtime';
 import { Command } from 'commander';
+import { bake } from './bake';
 import * as cloud from './cloud';
 import { compose } from './compose';
 import { down, reset } from './down';
@@ -87,7 +88,13 @@ program.command('services').description('write the table of docs/services.md ane
 program
   .command('compose')
   .description('write a compose file that is what the runtime docker makes')
+  .option('--force', 'also over a file that was edited')
   .action(compose);
+program
+  .command('bake')
+  .description('write a file from which docker buildx bake makes our images for every platform')
+  .argument('[units...]', 'only these')
+  .action(bake);
 program
   .command('kubernetes')
   .description('write manifests of the services for a cluster')

@@ -1,8 +1,10 @@
 /** The stack as a compose file: what the runtime makes, for whoever would rather have `docker compose` make it. */
 import { type Service, isOwnImage } from '@stack/model';
-import type { Workplace } from '../converge';
-import { HOST } from '../native/resolver';
-import { type ContainerSpec, SECRETS, containersOf } from './containers';
+import * as path from 'node:path';
+import { type Workplace, collectedBy, entryOf } from '../converge';
+import { planContext } from '../native/context';
+import { HOST, nativeResolver } from '../native/resolver';
+import { type ContainerSpec, SECRETS, addressOf, containersOf } from './containers';
 import { HEALTH_SECONDS, LOGGING, RESTART } from './deploy';
 import { imageFor } from './images';
 import { LABELS, containerName, projectOf, volumeName } from './names';
@@ -15,6 +17,8 @@ export interface Compose {
   readonly file: ComposeFile;
   /** Files of the folder `secrets` beside it: name → content. */
   readonly secrets: Readonly<Record<string, string>>;
+  /** What collectors (the proxy) know of the services: file → content. */
+  readonly collected: Readonly<Record<string, string>>;
 }
 
 export interface ComposeFile {
@@ -25,8 +29,12 @@ export interface ComposeFile {
   readonly secrets?: object;
 }
 
-/** Every service that has an image, as containers. */
-export function composeOf(place: Place): Compose {
+/**
+ * Every service that has an image, as containers.
+ * @param folder absolute path of the compose file's folder: what a stack of the runtime has in its folder `data` is there
+ */
+export function composeOf({ stack: given, ...rest }: Place, folder: string): Compose {
+  const place = { ...rest, stack: { ...given, data: folder } };
   const { stack, loader } = place;
   const project = projectOf(stack);
   const services = loader
@@ -46,7 +54,10 @@ export function composeOf(place: Place): Compose {
     file: {
       name: project,
       services: Object.fromEntries(
-        specs.map(({ service, spec }) => [spec.name, serviceOf(place, project, service, spec, conditions)]),
+        specs.flatMap(({ service, spec }) => [
+          ...(needsOwner(spec) ? [[ownerOf(spec), volumesOwner(place, project, service, spec)]] : []),
+          [spec.name, serviceOf(place, project, service, spec, conditions)],
+        ]),
       ),
       networks: { default: { name: project, labels: { [LABELS.stack]: stack.name } } },
       volumes: Object.fromEntries(
@@ -60,12 +71,59 @@ export function composeOf(place: Place): Compose {
       }),
     },
     secrets: Object.fromEntries(secrets),
+    collected: collected(place, services),
   };
 }
+
+const profilesOf = ({ profiles }: Service): object =>
+  profiles.length > 0 ? { profiles: [...profiles] } : {};
 
 /** When whoever comes after the container may start. */
 const conditionOf = ({ probe, health }: ContainerSpec): string =>
   !probe ? 'service_completed_successfully' : health ? 'service_healthy' : 'service_started';
+
+function collected(place: Place, services: readonly Service[]): Record<string, string> {
+  const { stack, loader, ports } = place;
+  const parts = {
+    ...place,
+    resolver: nativeResolver(stack, loader, ports),
+    values: new ContainerValues(stack, loader, ports),
+    progress: () => undefined,
+  };
+  const inContainers = services.filter(({ docker }) => docker);
+  const entries = inContainers.map((service) =>
+    entryOf(place, service, { hash: '', processes: [], reachedAt: (port) => addressOf(service, port) }),
+  );
+  return Object.fromEntries(
+    inContainers.flatMap((service) => collectedBy(service, entries, planContext(service, parts))),
+  );
+}
+
+/** Whether volumes have to be made its user's: an image of ours has the folders, which a new volume takes after. */
+const needsOwner = ({ user, mounts, image }: ContainerSpec): boolean =>
+  user !== undefined && mounts.length > 0 && !isOwnImage(image);
+const ownerOf = ({ name }: ContainerSpec): string => `${name}-volumes`;
+
+/** What compose has no word for, a container does that ends at once. */
+const volumesOwner = ({ stack }: Place, project: string, service: Service, spec: ContainerSpec): object => ({
+  container_name: containerName(project, ownerOf(spec)),
+  image: imageFor(stack.workspace, spec.image),
+  entrypoint: ['chown'],
+  command: [spec.user, ...spec.mounts.map(({ target }) => target)],
+  user: '0:0',
+  read_only: true,
+  cap_drop: ['ALL'],
+  cap_add: ['CHOWN'],
+  security_opt: ['no-new-privileges:true'],
+  network_mode: 'none',
+  volumes: volumesOf(spec),
+  restart: 'no',
+  ...profilesOf(service),
+  labels: { [LABELS.stack]: stack.name, [LABELS.process]: 'volumes' },
+});
+
+const volumesOf = (spec: ContainerSpec): object[] =>
+  spec.mounts.map(({ volume, target }) => ({ type: 'volume', source: volume, target }));
 
 /** Name of a secret in the file, and of the file that has its value. */
 const fileOf = (spec: ContainerSpec, name: string): string =>
@@ -110,8 +168,13 @@ function serviceOf(
       })),
     }),
     volumes: [
-      ...spec.mounts.map(({ volume, target }) => ({ type: 'volume', source: volume, target })),
-      ...spec.binds.map(({ folder, target }) => ({ type: 'bind', source: folder, target, read_only: true })),
+      ...volumesOf(spec),
+      ...spec.binds.map(({ folder, target }) => ({
+        type: 'bind',
+        source: besides(folder, stack.data),
+        target,
+        read_only: true,
+      })),
     ],
     networks: { default: { aliases: [...spec.aliases] } },
     ...(spec.health && {
@@ -123,13 +186,14 @@ function serviceOf(
         retries: HEALTH_SECONDS.retries,
       },
     }),
-    ...(spec.after.length > 0 && {
-      depends_on: Object.fromEntries(
-        spec.after.map((other) => [other, { condition: conditions.get(other) }]),
-      ),
+    ...((spec.after.length > 0 || needsOwner(spec)) && {
+      depends_on: {
+        ...(needsOwner(spec) && { [ownerOf(spec)]: { condition: 'service_completed_successfully' } }),
+        ...Object.fromEntries(spec.after.map((other) => [other, { condition: conditions.get(other) }])),
+      },
     }),
     restart: spec.probe ? RESTART : 'no',
-    ...(service.profiles.length > 0 && { profiles: [...service.profiles] }),
+    ...profilesOf(service),
     logging: LOGGING,
     labels: {
       [LABELS.stack]: stack.name,
@@ -139,6 +203,10 @@ function serviceOf(
     },
   };
 }
+
+/** A folder beside the compose file by its place there, so that all of it can be moved. */
+const besides = (folder: string, here: string): string =>
+  folder.startsWith(`${here}/`) ? `./${path.relative(here, folder)}` : folder;
 
 /** Compose replaces `$NAME`; `$$` is a dollar. */
 const escape = (text: string): string => text.replaceAll('$', '$$$$');

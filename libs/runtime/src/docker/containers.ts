@@ -230,5 +230,9 @@ export function servedBy(service: Service, port: string): string {
   return found ? nameOf(service, found.process) : service.name;
 }
 
+/** `host:port` at which other containers reach a port of the service. */
+export const addressOf = (service: Service, port: string): string =>
+  `${servedBy(service, port)}:${insideOf(service.ports[port])}`;
+
 /** The container of a service that is healthy last. */
 const lastOf = (service: Service): string => nameOf(service, processesOf(service).at(-1)?.process ?? 'main');

@@ -1,6 +1,6 @@
 /** Containers are brought to their wanted state: what has the same hash and runs is left alone. */
 import { mkdirSync } from 'node:fs';
-import { type Probe, type Service, StackError, type Unit, insideOf } from '@stack/model';
+import { type Probe, type Service, StackError, type Unit } from '@stack/model';
 import { probe as ask } from '@stack/supervisor';
 import type Docker from 'dockerode';
 import {
@@ -22,7 +22,7 @@ import { planContext } from '../native/context';
 import { clearFailure } from '../native/failures';
 import { readEntry, readRegistry, removeEntry } from '../native/registry';
 import { HOST } from '../native/resolver';
-import { type ContainerSpec, containersOf, servedBy } from './containers';
+import { type ContainerSpec, addressOf, containersOf } from './containers';
 import { containersIn, orNothing, saidBy, statusOf } from './engine';
 import { ensureImage, imageFor } from './images';
 import { lastLines } from './logs';
@@ -137,7 +137,7 @@ async function deployService(session: DockerSession, unit: Service, say: Say): P
       hash,
       processes: specs.filter(({ probe }) => probe).map(({ name }) => containerName(project, name)),
       runtime: 'docker',
-      reachedAt: (port) => `${servedBy(unit, port)}:${insideOf(unit.ports[port])}`,
+      reachedAt: (port) => addressOf(unit, port),
     },
     say,
   );
@@ -148,7 +148,7 @@ async function deployService(session: DockerSession, unit: Service, say: Say): P
 const foreign = (spec: ContainerSpec, project: string): StackError =>
   new StackError(
     'FOREIGN_CONTAINER',
-    `a container called ${containerName(project, spec.name)} is there, and none of this stack`,
+    `a container called ${containerName(project, spec.name)} is there, and isn't this stack's`,
     `rename or remove it: docker rm -f ${containerName(project, spec.name)}`,
   );
 

@@ -72,7 +72,7 @@ export const statusOf = (error: unknown): number | undefined => (error as { stat
 /** What the engine says, without the HTTP around it. */
 export function saidBy(error: unknown): string {
   const { json, message } = error as { json?: { message?: string }; message?: string };
-  return json?.message ?? message ?? String(error);
+  return json?.message ?? message?.replace(/^\(HTTP code \d+\) .*? - /, '').trim() ?? String(error);
 }
 
 /** What `call` gives; undefined when the engine knows no such thing. */

@@ -1,5 +1,5 @@
 /** Images: there, or pulled with progress. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statfsSync } from 'node:fs';
 import * as path from 'node:path';
 import { StackError, isOwnImage } from '@stack/model';
 import type Docker from 'dockerode';
@@ -60,7 +60,7 @@ export async function ensureImage(
     const stream = await docker.pull(image);
     await follow(docker, stream, image, say);
   } catch (error) {
-    throw notPulled(image, saidBy(error));
+    throw await notPulled(docker, image, saidBy(error));
   }
   return (await docker.getImage(image).inspect()).Id;
 }
@@ -100,17 +100,39 @@ function follow(
   });
 }
 
-function notPulled(image: string, reason: string): StackError {
-  const full = /no space left/.test(reason);
+async function notPulled(docker: Docker, image: string, reason: string): Promise<StackError> {
+  const full = await diskFull(docker, `the image ${image} can't be pulled`, reason);
+  if (full) return full;
   const away = /no such host|timeout|refused|unreachable|server misbehaving|TLS|i\/o/i.test(reason);
   return new StackError(
-    full ? 'DISK_FULL' : 'NO_IMAGE',
-    `the image ${image} can't be pulled: ${full ? 'the disk is full' : away ? "its registry can't be reached" : reason}`,
-    full
-      ? 'make room: docker system df, docker system prune'
-      : away
-        ? `on a machine that reaches it: docker pull ${image} && docker save ${image} -o image.tar; here: docker load -i image.tar`
-        : `docker pull ${image} shows it too; a registry of your own: STACK_IMAGES=<file.json>`,
+    'NO_IMAGE',
+    `the image ${image} can't be pulled: ${away ? "its registry can't be reached" : reason}`,
+    away
+      ? `on a machine that reaches it: docker pull ${image} && docker save ${image} -o image.tar; here: docker load -i image.tar`
+      : `docker pull ${image} shows it too; a registry of your own: STACK_IMAGES=<file.json>`,
     [reason],
   );
+}
+
+/**
+ * The error for a user when the engine has said that its disk is full; else undefined.
+ * @param what isn't possible, e.g. "the image … can't be pulled"
+ */
+export async function diskFull(docker: Docker, what: string, said: string): Promise<StackError | undefined> {
+  if (!/no space left|disk quota exceeded/i.test(said)) return undefined;
+  const { DockerRootDir: folder } = (await docker.info()) as { DockerRootDir: string };
+  return new StackError(
+    'DISK_FULL',
+    `${what}: the disk of the Docker engine is full (${folder}${freeAt(docker, folder)})`,
+    'make room: docker system df shows what takes it, docker system prune deletes what nothing uses; then the same command again',
+    [said],
+  );
+}
+
+/** By then the engine has deleted what it had of the image. The disk of one in a virtual machine or elsewhere isn't seen. */
+function freeAt(docker: Docker, folder: string): string {
+  const { socketPath } = docker.modem as { socketPath?: string };
+  if (!socketPath || !existsSync(folder)) return '';
+  const { bavail, bsize } = statfsSync(folder);
+  return `; without this image ${((bavail * bsize) / 1e6).toFixed(0)} MB are free`;
 }

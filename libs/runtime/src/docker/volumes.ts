@@ -75,7 +75,7 @@ async function ensureVolume({ docker, project, stack }: Place, volume: string): 
   if (owner !== stack.name)
     throw new StackError(
       'FOREIGN_VOLUME',
-      `the volume ${Name} is ${owner ? `the stack ${owner}'s` : 'none of this project'}`,
+      `the volume ${Name} is ${owner ? `the stack ${owner}'s` : "not this project's"}`,
       `rename the stack (STACK=<name>), or delete the volume if nobody needs it: docker volume rm ${Name}`,
     );
   return false;

@@ -1,11 +1,11 @@
 /** Builds an image of ours, unless the engine has one of the same content. */
-import { cpSync, readdirSync, rmSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import * as path from 'node:path';
 import type { ProjectGraph } from '@nx/devkit';
 import { StackError } from '@stack/model';
 import { LABELS, orNothing, saidBy, statusOf } from '@stack/runtime';
 import type Docker from 'dockerode';
-import { type ImageParts, type Say, contentOf, dockerfileOf, layOut } from './context';
+import { type ImageParts, type Say, contentOf, layOut } from './context';
 
 /** Base images: IMAGE_BASE_NODE and IMAGE_BASE_PYTHON, else what the Dockerfile names. */
 function baseArguments(from: 'node' | 'python', env: NodeJS.ProcessEnv): Record<string, string> {
@@ -13,6 +13,18 @@ function baseArguments(from: 'node' | 'python', env: NodeJS.ProcessEnv): Record<
   return from === 'node'
     ? { ...(node && { BASE: node }) }
     : { ...(python && { BASE: python }), ...(node && { NODE: node }) };
+}
+
+/** Build arguments, whoever builds it. */
+export function argumentsOf(parts: ImageParts): Record<string, string> {
+  const { service, build } = parts;
+  const bases = baseArguments(build.from, process.env);
+  return {
+    ...bases,
+    TITLE: service.name,
+    DESCRIPTION: service.summary,
+    CONTENT: contentOf(parts, Object.values(bases)),
+  };
 }
 
 export interface Built {
@@ -30,22 +42,27 @@ export async function buildImage(
   graph: ProjectGraph,
   say: Say,
 ): Promise<Built> {
-  const { workspace, service, build, platform, root } = parts;
+  const { workspace, service, root } = parts;
+  const [platform] = parts.platforms;
   const image = service.docker?.image ?? '';
-  const bases = baseArguments(build.from, process.env);
-  const content = contentOf(parts, Object.values(bases));
+  const buildargs = argumentsOf(parts);
+  const { CONTENT: content } = buildargs;
   const found = await orNothing(docker.getImage(image).inspect());
   if (found?.Config.Labels?.[LABELS.content] === content) return { image, built: false };
   const folder = path.join(workspace, 'dist', root, 'image');
   await layOut(parts, graph, folder, say);
-  cpSync(dockerfileOf(parts), path.join(folder, 'Dockerfile'));
   say(`building ${image}`);
   const stream = await docker.buildImage(
     { context: folder, src: readdirSync(folder) },
     {
       t: image,
       platform: platform.name,
-      buildargs: { ...bases, TITLE: service.name, DESCRIPTION: service.summary, CONTENT: content },
+      // BuildKit knows these two by itself.
+      buildargs: {
+        ...buildargs,
+        TARGETARCH: platform.arch,
+        BUILDPLATFORM: `linux/${(await docker.version()).Arch}`,
+      },
       forcerm: true,
     },
   );

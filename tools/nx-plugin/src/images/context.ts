@@ -1,4 +1,4 @@
-/** The folder that an image is built from: program, packages and files, ready for the image's platform. */
+/** The folder that an image is built from: program, packages and files, ready for the image's platforms. */
 import {
   cpSync,
   existsSync,
@@ -13,6 +13,7 @@ import * as path from 'node:path';
 import type { ProjectGraph } from '@nx/devkit';
 import { type Service, StackError, isProbe } from '@stack/model';
 import { digest, sha256 } from '@stack/runtime';
+import { refuseForeign } from './elf';
 import type { Platform } from './platform';
 
 export type Say = (message: string) => void;
@@ -23,12 +24,15 @@ export interface ImageParts {
   readonly root: string;
   readonly service: Service;
   readonly build: NonNullable<NonNullable<Service['docker']>['build']>;
-  readonly platform: Platform;
+  readonly platforms: readonly Platform[];
 }
+
+/** The same for one platform, which packages are installed for. */
+type OnPlatform = ImageParts & { readonly platform: Platform };
 
 /** Digest of everything that the image is made of: an equal one means the same image. */
 export function contentOf(
-  { workspace, root, service, build, platform }: ImageParts,
+  { workspace, root, service, build, platforms }: ImageParts,
   extra: readonly string[],
 ): string {
   const at = (file: string) => path.join(workspace, file);
@@ -42,7 +46,7 @@ export function contentOf(
     ...(hasProgram({ workspace, root }) ? [at('package-lock.json')] : []),
   ];
   const health = healthScript(service);
-  return sha256(JSON.stringify([digest(files, workspace), health, build, platform, extra])).slice(0, 16);
+  return sha256(JSON.stringify([digest(files, workspace), health, build, platforms, extra])).slice(0, 16);
 }
 
 export const dockerfileOf = ({ workspace, build }: Pick<ImageParts, 'workspace' | 'build'>): string =>
@@ -60,38 +64,44 @@ export async function layOut(
 ): Promise<void> {
   const { workspace, root, service, build } = parts;
   rmSync(folder, { recursive: true, force: true });
-  // What seldom changes is a layer of its own.
-  const [app, packages] = ['app', 'packages'].map((name) => path.join(folder, name));
-  for (const part of [app, packages]) mkdirSync(part, { recursive: true });
-  const below = (part: string) => (name: string) => {
-    const target = path.join(part, name);
-    mkdirSync(path.dirname(target), { recursive: true });
-    return target;
-  };
-  const into = below(app);
-  const packed = below(packages);
-  if (hasProgram(parts)) {
-    cpSync(path.join(workspace, `dist/${root}/main.cjs`), into('main.cjs'));
-    await nodePackages(parts, graph, packages, say);
-  }
+  const into = below(path.join(folder, 'app'));
+  if (hasProgram(parts)) cpSync(path.join(workspace, `dist/${root}/main.cjs`), into('main.cjs'));
   for (const [name, source] of Object.entries(build.files ?? {}))
     copyParts(path.join(workspace, source), into(name));
-  for (const [name, list] of Object.entries(build.packages ?? {}))
-    await pythonPackages(parts, list, packed(name), say);
-  for (const [name, lists] of Object.entries(build.programs ?? {}))
-    for (const list of readdirSync(path.join(workspace, lists)).filter((name) => name.endsWith('.txt')))
-      await pythonProgram(
-        parts,
-        name,
-        path.join(lists, list),
-        packed(path.join(name, list.slice(0, -4))),
-        say,
-      );
   writeFileSync(into('health'), healthScript(service));
+  // What seldom changes is a layer of its own.
+  for (const platform of parts.platforms)
+    await layOutPackages({ ...parts, platform }, graph, path.join(folder, 'packages', platform.arch), say);
+  cpSync(dockerfileOf(parts), path.join(folder, 'Dockerfile'));
   // Who mounts a new volume there finds a folder of the image's user.
   for (const target of ['/stack', ...Object.values(service.volumes)])
     mkdirSync(path.join(folder, 'volumes', target), { recursive: true });
 }
+
+/** Packages for one platform. */
+async function layOutPackages(
+  parts: OnPlatform,
+  graph: ProjectGraph,
+  folder: string,
+  say: Say,
+): Promise<void> {
+  const { workspace, build } = parts;
+  const into = below(folder);
+  mkdirSync(folder, { recursive: true });
+  if (hasProgram(parts)) await nodePackages(parts, graph, folder, say);
+  for (const [name, list] of Object.entries(build.packages ?? {}))
+    await pythonPackages(parts, list, into(name), say);
+  for (const [name, lists] of Object.entries(build.programs ?? {}))
+    for (const list of readdirSync(path.join(workspace, lists)).filter((name) => name.endsWith('.txt')))
+      await pythonProgram(parts, name, path.join(lists, list), into(path.join(name, list.slice(0, -4))), say);
+}
+
+/** A path in a folder, whose own folder is there. */
+const below = (folder: string) => (name: string) => {
+  const target = path.join(folder, name);
+  mkdirSync(path.dirname(target), { recursive: true });
+  return target;
+};
 
 /** A file, or a folder without what lies in it but isn't part of a program. */
 const copyParts = (source: string, target: string): void =>
@@ -104,7 +114,7 @@ const NO_PART = /(^|[\\/])(node_modules|__pycache__|target|logs|dbt_packages)([\
 
 /** Declared packages that the bundle names, with the versions of the workspace's lock file. */
 async function nodePackages(
-  { workspace, root, service, platform }: ImageParts,
+  { workspace, root, service, platform }: OnPlatform,
   graph: ProjectGraph,
   target: string,
   say: Say,
@@ -132,6 +142,7 @@ async function nodePackages(
       await run('npm', ['install', ...flags], folder);
       const { stdout } = await run('npm', ['sbom', '--sbom-format=cyclonedx', '--omit=dev'], folder);
       writeFileSync(path.join(folder, 'node.cdx.json'), stdout);
+      refuseForeign(folder, platform);
     },
   );
   for (const name of ['node_modules', 'package.json'])
@@ -166,7 +177,7 @@ const versionOf = (graph: ProjectGraph, name: string, declared: string): string 
   declared.startsWith('npm:') ? declared : (graph.externalNodes?.[`npm:${name}`]?.data.version ?? declared);
 
 async function pythonPackages(
-  { workspace, platform }: ImageParts,
+  { workspace, platform }: OnPlatform,
   list: string,
   target: string,
   say: Say,
@@ -197,6 +208,7 @@ async function pythonPackages(
       );
       // Programs of the environment that installed them: their first line names a Python that the image doesn't have.
       rmSync(path.join(packages, 'bin'), { recursive: true, force: true });
+      refuseForeign(packages, platform);
     },
   );
   cpSync(path.join(made, 'packages'), target, { recursive: true });
@@ -205,7 +217,7 @@ async function pythonPackages(
 
 /** A program with packages of its own, started by a script at `bin/<name>`; what its installation here knows of it goes along. */
 async function pythonProgram(
-  parts: ImageParts,
+  parts: OnPlatform,
   below: string,
   list: string,
   target: string,

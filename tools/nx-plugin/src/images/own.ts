@@ -2,6 +2,7 @@
 import { readCachedProjectGraph } from '@nx/devkit';
 import { type Deployed, type DockerSession, type Loader, deployInDocker, openEngine } from '@stack/runtime';
 import { type Built, buildImage, forget } from './build';
+import type { ImageParts } from './context';
 import { type Platform, thisPlatform } from './platform';
 import type { Say } from '../executors/batch';
 
@@ -21,10 +22,19 @@ export async function buildOwn(
   say: Say,
   docker?: DockerSession['docker'],
 ): Promise<Built | undefined> {
+  const parts = partsOf(loader, project, [platform]);
+  if (!parts) return undefined;
+  return buildImage(docker ?? (await openEngine()), parts, readCachedProjectGraph(), say);
+}
+
+/** What the unit's image is made of; undefined if it is none of ours. */
+export function partsOf(
+  loader: Loader,
+  project: string,
+  platforms: readonly Platform[],
+): ImageParts | undefined {
   const service = loader.unit(project);
   const build = service.kind === 'service' ? service.docker?.build : undefined;
   if (service.kind !== 'service' || !build) return undefined;
-  const { root } = loader.folder(project);
-  const parts = { workspace: loader.workspace, root, service, build, platform };
-  return buildImage(docker ?? (await openEngine()), parts, readCachedProjectGraph(), say);
+  return { workspace: loader.workspace, root: loader.folder(project).root, service, build, platforms };
 }

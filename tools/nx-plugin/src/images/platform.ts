@@ -6,6 +6,10 @@ export const PYTHON = '3.11';
 
 export interface Platform {
   readonly name: string;
+  /** Docker's TARGETARCH. */
+  readonly arch: string;
+  /** What an ELF file for it has in its field `e_machine`. */
+  readonly machine: number;
   readonly npm: readonly string[];
   readonly uv: readonly string[];
 }
@@ -18,9 +22,9 @@ const uv = (machine: string) => [
   PYTHON,
 ];
 
-const PLATFORMS: readonly Platform[] = [
-  { name: 'linux/amd64', npm: npm('x64'), uv: uv('x86_64') },
-  { name: 'linux/arm64', npm: npm('arm64'), uv: uv('aarch64') },
+export const PLATFORMS: readonly Platform[] = [
+  { name: 'linux/amd64', arch: 'amd64', machine: 62, npm: npm('x64'), uv: uv('x86_64') },
+  { name: 'linux/arm64', arch: 'arm64', machine: 183, npm: npm('arm64'), uv: uv('aarch64') },
 ];
 
 /** @throws StackError when images aren't built for it */
