@@ -94,8 +94,10 @@ interface Entry {
 function put(place: Place, image: string, mount: Mount, entries: readonly Entry[]): Promise<void> {
   return withVolume(place, image, mount, async (container) => {
     const { dir, base } = path.posix.parse(mount.target);
-    // Into the folder above: of the one that it is unpacked into, the engine doesn't change the owner.
-    await container.putArchive(archive(base, entries), { path: dir });
+    // Docker doesn't change the owner of the folder that it unpacks into; Podman doesn't see the volume from the folder above.
+    const folders = entries.filter(({ directory }) => directory);
+    await container.putArchive(archive(base, folders), { path: dir });
+    await container.putArchive(archive('.', entries), { path: mount.target });
   });
 }
 
