@@ -21,8 +21,9 @@ export const postgres = defineService({
     },
     // By TCP: while it initialises, it is there on its socket only.
     health: (_, port) => ['pg_isready', '-q', '-h', '127.0.0.1', '-p', String(port), '-U', 'postgres'],
-    // Its entrypoint begins as root, makes the folder the server's, and becomes the server's user.
-    capabilities: ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'SETGID', 'SETUID'],
+    // Its entrypoint begins as root, makes the folder the server's, and becomes the server's user; to end that one in order, the
+    // container's init, which stays root, needs KILL.
+    capabilities: ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'KILL', 'SETGID', 'SETUID'],
     writable: true,
   },
   aws: { resources: './aws' },

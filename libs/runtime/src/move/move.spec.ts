@@ -31,6 +31,7 @@ describe('a folder that moves', () => {
     image: 'shop:1',
     uid: 10001,
     gid: 10001,
+    whole: false,
     holds: (relative) => relative.split('/')[0] !== 'left',
   });
   const [here, there] = [part('here'), part('there')];

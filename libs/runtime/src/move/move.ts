@@ -84,8 +84,9 @@ export async function moveStack(stack: StackPaths, options: MoveOptions, say: Sa
     const { files, relations } = await carry(work);
     // What was deployed, was deployed in the other runtime.
     rmSync(stack.registry, { recursive: true });
-    const kept = { bytes: await work.from.size(parts), deletion: work.from.deletion(parts) };
-    const staying = to === 'native' ? await namesIn(work.from, work.parts.inDocker) : [];
+    const left = await partsIn(work.from, parts);
+    const kept = { bytes: await work.from.size(left), deletion: work.from.deletion(left) };
+    const staying = to === 'native' ? namesOf(await partsIn(work.from, work.parts.inDocker)) : [];
     writeMove(stack, { from, to, done: true }, at);
     return { files, relations, kept, staying };
   } catch (error) {
@@ -111,17 +112,19 @@ async function workOf(stack: StackPaths, { from, to }: MoveOptions, say: Say): P
 
 const allOf = ({ files, databases }: Parts): Part[] => [...files, ...databases.flatMap(({ parts }) => parts)];
 
-/** Names of the parts of which the runtime has something. */
-async function namesIn(side: Side, parts: readonly Part[]): Promise<string[]> {
-  const names: string[] = [];
-  for (const part of parts) if (await side.has(part)) names.push(part.name);
-  return names;
+/** The parts of which the runtime has something. */
+async function partsIn(side: Side, parts: readonly Part[]): Promise<Part[]> {
+  const found: Part[] = [];
+  for (const part of parts) if (await side.has(part)) found.push(part);
+  return found;
 }
+
+const namesOf = (parts: readonly Part[]): string[] => parts.map(({ name }) => name);
 
 /** @throws StackError before anything is stopped */
 async function refuseUnready({ stack, parts, from, to }: Work, force: boolean): Promise<void> {
   refuseElsewhere(stack, from.runtime);
-  const [here, there] = [await namesIn(from, allOf(parts)), await namesIn(to, allOf(parts))];
+  const [here, there] = [await partsIn(from, allOf(parts)), await partsIn(to, allOf(parts))];
   if (here.length === 0)
     throw new StackError(
       'NOTHING_TO_MOVE',
@@ -134,7 +137,7 @@ async function refuseUnready({ stack, parts, from, to }: Work, force: boolean): 
   if (there.length > 0 && !known && !force)
     throw new StackError(
       'DATA_THERE',
-      `the stack ${stack.name} has data ${WHERE[to.runtime]} as well: ${there.join(', ')}`,
+      `the stack ${stack.name} has data ${WHERE[to.runtime]} as well: ${namesOf(there).join(', ')}`,
       `${moveCommand(from.runtime, to.runtime)} FORCE=1 deletes that, and puts what is ${WHERE[from.runtime]} in its place`,
     );
 }

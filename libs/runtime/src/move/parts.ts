@@ -22,7 +22,9 @@ export interface Part {
   /** Whose the files are in a container. */
   readonly uid: number;
   readonly gid: number;
-  /** Whether what is at this place in the folder is part of it. */
+  /** Whether all that is in the folder is part of it. */
+  readonly whole: boolean;
+  /** Whether what is at this place in the folder is. */
   holds(relative: string): boolean;
 }
 
@@ -71,7 +73,7 @@ const divided = <T>(all: readonly T[], holds: (one: T) => boolean): [T[], T[]] =
   all.filter((one) => !holds(one)),
 ];
 
-type Place = Pick<Part, 'name' | 'folder' | 'inside' | 'holds'>;
+type Place = Pick<Part, 'name' | 'folder' | 'inside' | 'whole' | 'holds'>;
 
 function placeOf(stack: StackPaths, { name, volumes }: Service, { target }: Mount): Place {
   const [volume] = Object.entries(volumes).find(([, inside]) => inside === target) as [string, string];
@@ -79,6 +81,7 @@ function placeOf(stack: StackPaths, { name, volumes }: Service, { target }: Moun
     name: `${name}/${volume}`,
     folder: volumeDir(stack, name, volume),
     inside: target,
+    whole: true,
     holds: () => true,
   };
 }
@@ -90,6 +93,7 @@ function sharedIn(stack: StackPaths, services: readonly Service[]): Place {
     name: SHARED.volume,
     folder: stack.data,
     inside: path.posix.join(SHARED.target, path.basename(stack.data)),
+    whole: false,
     holds: (relative) => !folders.has(relative.split('/')[0]),
   };
 }

@@ -77,7 +77,8 @@ class Natively implements Side {
   }
 
   deletion(parts: readonly Part[]): string {
-    return `rm -r ${parts.flatMap(contentOf).join(' ')}`;
+    const places = parts.flatMap((part) => (part.whole ? [part.folder] : contentOf(part)));
+    return `rm -r ${places.map(quoted).join(' ')}`;
   }
 
   async start(service: string): Promise<void> {
@@ -93,6 +94,10 @@ class Natively implements Side {
     await stopStack(this.stack);
   }
 }
+
+/** As a shell has to read it. */
+const quoted = (place: string): string =>
+  /^[\w./-]+$/.test(place) ? place : `'${place.replaceAll("'", "'\\''")}'`;
 
 /** Files and folders of the part on this machine. */
 const contentOf = ({ folder, holds }: Part): string[] =>

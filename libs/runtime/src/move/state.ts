@@ -3,7 +3,7 @@ import * as path from 'node:path';
 import { StackError } from '@stack/model';
 import { isAlive, startTime } from '@stack/supervisor';
 import { readJson, writeIfChanged } from '../files';
-import { type StackPaths } from '../stack';
+import type { StackPaths } from '../stack';
 
 export type Runtime = 'native' | 'docker';
 
@@ -47,9 +47,11 @@ export function writeMove(
  */
 export function refuseElsewhere(stack: StackPaths, runtime: Runtime): void {
   const move = readMove(stack);
-  if (!move || (!move.done && move.pid === process.pid)) return;
+  if (!move) return;
   const { from, to, at, done, pid, start } = move;
-  if (!done && start && isAlive(pid, start))
+  const alive = start !== undefined && isAlive(pid, start);
+  if (!done && alive && pid === process.pid) return;
+  if (!done && alive)
     throw new StackError(
       'MOVING',
       `the stack ${stack.name} is being moved (pid ${pid}, since ${at})`,
