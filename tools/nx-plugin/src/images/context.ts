@@ -30,61 +30,58 @@ export interface ImageParts {
 /** The same for one platform, which packages are installed for. */
 type OnPlatform = ImageParts & { readonly platform: Platform };
 
-/** Digest of everything that the image is made of: an equal one means the same image. */
-export function contentOf(
-  { workspace, root, service, build, platforms }: ImageParts,
-  extra: readonly string[],
-): string {
-  const at = (file: string) => path.join(workspace, file);
+/** Digest of everything that the packages are made of: an equal one means the same. */
+export function packagesContent(parts: ImageParts, graph: ProjectGraph): string {
+  const { workspace, build, platforms } = parts;
+  const npm = hasProgram(parts);
   const lists = [...Object.values(build.packages ?? {}), ...Object.values(build.programs ?? {})];
-  const files = [
-    dockerfileOf({ workspace, build }),
-    at(`dist/${root}/main.cjs`),
-    ...Object.values(build.files ?? {}).map(at),
-    ...lists.map(at),
-    __dirname,
-    ...(hasProgram({ workspace, root }) ? [at('package-lock.json')] : []),
-  ];
-  const health = healthScript(service);
-  return sha256(JSON.stringify([digest(files, workspace), health, build, platforms, extra])).slice(0, 16);
+  const files = [...lists, ...(npm ? ['package-lock.json'] : [])].map((file) => path.join(workspace, file));
+  const named = npm && npmDependencies(parts, graph);
+  return sha256(JSON.stringify([digest([...files, __dirname], workspace), named, build, platforms]));
 }
 
-export const dockerfileOf = ({ workspace, build }: Pick<ImageParts, 'workspace' | 'build'>): string =>
-  path.join(workspace, 'docker', 'images', `${build.from}.Dockerfile`);
+/** The same of the program. */
+export function programContent({ workspace, root, service, build }: ImageParts): string {
+  const files = [`dist/${root}/main.cjs`, ...Object.values(build.files ?? {})];
+  return sha256(
+    JSON.stringify([
+      digest(
+        files.map((file) => path.join(workspace, file)),
+        workspace,
+      ),
+      healthScript(service),
+    ]),
+  );
+}
 
 const hasProgram = ({ workspace, root }: Pick<ImageParts, 'workspace' | 'root'>): boolean =>
   existsSync(path.join(workspace, `dist/${root}/main.cjs`));
 
-/** Lays the context out in a folder, which is made anew. */
-export async function layOut(
-  parts: ImageParts,
-  graph: ProjectGraph,
-  folder: string,
-  say: Say,
-): Promise<void> {
+/** Lays out what changes often: the program, and the files that it reads. */
+export function layOutProgram(parts: ImageParts, folder: string): void {
   const { workspace, root, service, build } = parts;
-  rmSync(folder, { recursive: true, force: true });
   const into = below(path.join(folder, 'app'));
   if (hasProgram(parts)) cpSync(path.join(workspace, `dist/${root}/main.cjs`), into('main.cjs'));
   for (const [name, source] of Object.entries(build.files ?? {}))
     copyParts(path.join(workspace, source), into(name));
   writeFileSync(into('health'), healthScript(service));
-  // What seldom changes is a layer of its own.
-  for (const platform of parts.platforms)
-    await layOutPackages({ ...parts, platform }, graph, path.join(folder, 'packages', platform.arch), say);
-  cpSync(dockerfileOf(parts), path.join(folder, 'Dockerfile'));
   // Who mounts a new volume there finds a folder of the image's user.
   for (const target of ['/stack', ...Object.values(service.volumes)])
     mkdirSync(path.join(folder, 'volumes', target), { recursive: true });
 }
 
-/** Packages for one platform. */
-async function layOutPackages(
-  parts: OnPlatform,
+/** Lays out what seldom changes and is large: packages, for each platform. */
+export async function layOutPackages(
+  parts: ImageParts,
   graph: ProjectGraph,
   folder: string,
   say: Say,
 ): Promise<void> {
+  for (const platform of parts.platforms)
+    await packagesFor({ ...parts, platform }, graph, path.join(folder, 'packages', platform.arch), say);
+}
+
+async function packagesFor(parts: OnPlatform, graph: ProjectGraph, folder: string, say: Say): Promise<void> {
   const { workspace, build } = parts;
   const into = below(folder);
   mkdirSync(folder, { recursive: true });
@@ -113,21 +110,21 @@ const copyParts = (source: string, target: string): void =>
 const NO_PART = /(^|[\\/])(node_modules|__pycache__|target|logs|dbt_packages)([\\/]|$)|\.spec\.ts$/;
 
 /** Declared packages that the bundle names, with the versions of the workspace's lock file. */
-async function nodePackages(
-  { workspace, root, service, platform }: OnPlatform,
-  graph: ProjectGraph,
-  target: string,
-  say: Say,
-): Promise<void> {
-  const { createLockFile } = await import('@nx/js');
+function npmDependencies({ workspace, root }: ImageParts, graph: ProjectGraph): Record<string, string> {
   const bundle = readFileSync(path.join(workspace, `dist/${root}/main.cjs`), 'utf8');
   const declared = dependenciesOf(workspace, root);
-  const dependencies = Object.fromEntries(
+  return Object.fromEntries(
     [...declared.keys()]
       .filter((name) => new RegExp(`["'\`]${name}[/"'\`]`).test(bundle))
       .sort()
       .map((name) => [name, versionOf(graph, name, declared.get(name) as string)]),
   );
+}
+
+async function nodePackages(parts: OnPlatform, graph: ProjectGraph, target: string, say: Say): Promise<void> {
+  const { workspace, service, platform } = parts;
+  const { createLockFile } = await import('@nx/js');
+  const dependencies = npmDependencies(parts, graph);
   const manifest = { name: service.name, version: '0.1.0', private: true, dependencies };
   const lock = createLockFile(manifest, graph, 'npm');
   const made = await once(
