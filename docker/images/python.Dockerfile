@@ -1,6 +1,6 @@
 # Python programs of ours, on the image of their packages.
 ARG BASE=python:3.11.13-slim-bookworm
-ARG PACKAGES
+ARG PACKAGES=scratch
 ARG BUILDPLATFORM
 # hadolint ignore=DL3006
 FROM --platform=${BUILDPLATFORM} ${BASE} AS program

@@ -87,10 +87,10 @@ async function packagesFor(parts: OnPlatform, graph: ProjectGraph, folder: strin
   mkdirSync(folder, { recursive: true });
   if (hasProgram(parts)) await nodePackages(parts, graph, folder, say);
   for (const [name, list] of Object.entries(build.packages ?? {}))
-    await pythonPackages(parts, list, into(name), say);
+    await pythonPackages(parts, list, folder, into(name), say);
   for (const [name, lists] of Object.entries(build.programs ?? {}))
     for (const list of readdirSync(path.join(workspace, lists)).filter((name) => name.endsWith('.txt')))
-      await pythonProgram(parts, name, path.join(lists, list), into(path.join(name, list.slice(0, -4))), say);
+      await pythonProgram(parts, name, path.join(lists, list), folder, say);
 }
 
 /** A path in a folder, whose own folder is there. */
@@ -176,26 +176,31 @@ const versionOf = (graph: ProjectGraph, name: string, declared: string): string 
 async function pythonPackages(
   { workspace, platform }: OnPlatform,
   list: string,
+  app: string,
   target: string,
   say: Say,
 ): Promise<void> {
+  const bill = `${list === 'uv.lock' ? 'python' : path.basename(list, '.txt')}.cdx.json`;
   const made = await once(
     workspace,
     `${list}-${platform.name}`,
-    [...platform.uv, readFileSync(path.join(workspace, list), 'utf8')],
+    [...platform.uv, CYCLONEDX, readFileSync(path.join(workspace, list), 'utf8')],
     async (folder) => {
       const uv = findUv(workspace);
       say(`installing Python packages of ${list} for ${platform.name}`);
       let wanted = path.join(workspace, list);
-      if (path.basename(list) === 'uv.lock') {
+      if (list === 'uv.lock') {
         wanted = path.join(folder, 'requirements.txt');
         const exported = ['export', '--quiet', '--frozen', '--no-default-groups', '--no-emit-project'];
         await run(uv, [...exported, '--no-hashes', '--output-file', wanted], workspace);
         await run(
           uv,
-          [...exported, '--format', 'cyclonedx1.5', '--output-file', path.join(folder, 'python.cdx.json')],
+          [...exported, '--format', 'cyclonedx1.5', '--output-file', path.join(folder, bill)],
           workspace,
         );
+      } else {
+        const tool = ['tool', 'run', '--quiet', '--from', CYCLONEDX, 'cyclonedx-py', 'requirements'];
+        await run(uv, [...tool, '--output-reproducible', '-o', path.join(folder, bill), wanted], workspace);
       }
       const packages = path.join(folder, 'packages');
       await run(
@@ -209,19 +214,23 @@ async function pythonPackages(
     },
   );
   cpSync(path.join(made, 'packages'), target, { recursive: true });
-  sbom(path.dirname(target), made, 'python.cdx.json');
+  sbom(app, made, bill);
 }
+
+/** Makes a bill of material of a list of requirements; of `uv.lock`, uv does. */
+const CYCLONEDX = 'cyclonedx-bom==7.5.0';
 
 /** A program with packages of its own, started by a script at `bin/<name>`; what its installation here knows of it goes along. */
 async function pythonProgram(
   parts: OnPlatform,
-  below: string,
+  programs: string,
   list: string,
-  target: string,
+  app: string,
   say: Say,
 ): Promise<void> {
-  const name = path.basename(target);
-  await pythonPackages(parts, list, path.join(target, 'packages'), say);
+  const name = path.basename(list, '.txt');
+  const target = path.join(app, programs, name);
+  await pythonPackages(parts, list, app, path.join(target, 'packages'), say);
   mkdirSync(path.join(target, 'bin'));
   const start = `import sys; from importlib.metadata import entry_points; sys.argv[0] = '${name}'; [program] = entry_points(group='console_scripts', name='${name}'); sys.exit(program.load()())`;
   writeFileSync(
@@ -230,7 +239,7 @@ async function pythonProgram(
     { mode: 0o755 },
   );
   for (const file of ['spec.json', 'version']) {
-    const known = path.join(parts.workspace, below, name, file);
+    const known = path.join(parts.workspace, programs, name, file);
     if (existsSync(known)) cpSync(known, path.join(target, file));
   }
 }
@@ -238,7 +247,6 @@ async function pythonProgram(
 /** Where the image keeps its bills of material. */
 function sbom(app: string, made: string, file: string): void {
   const target = path.join(app, 'sbom');
-  if (!existsSync(path.join(made, file))) return;
   mkdirSync(target, { recursive: true });
   cpSync(path.join(made, file), path.join(target, file));
 }
