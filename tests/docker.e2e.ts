@@ -302,6 +302,14 @@ real('the stack in Docker', () => {
     expect(docker.run('exec', `stack-${name}-evidence`, 'node', '-e', script)).toContain('"status":"ok"');
   });
 
+  it('has bills of material of all packages in its images', () => {
+    const bills = (unit: string) =>
+      docker.run('exec', `stack-${name}-${unit}`, 'ls', '/app/sbom').trim().split('\n');
+    expect(bills('duckdb-http')).toEqual(['node.cdx.json']);
+    expect(bills('ingestion')).toEqual(['node.cdx.json', 'source-faker.cdx.json']);
+    expect(bills('orchestration-code')).toEqual(['python.cdx.json']);
+  });
+
   it('shows no secret to who may look at its containers', async () => {
     const inspected = docker.run('inspect', ...ids());
     for (const [unit, key] of [

@@ -1,12 +1,13 @@
 /** Images of ours as a file of `docker buildx bake`: each for every platform, in one manifest. */
+import { rmSync } from 'node:fs';
 import * as path from 'node:path';
 import { createProjectGraphAsync } from '@nx/devkit';
 import { StackError } from '@stack/model';
 import type { Loader } from '@stack/runtime';
-import { argumentsOf } from './build';
-import { type Say, layOut } from './context';
+import type { Say } from './context';
 import { partsOf } from './own';
 import { PLATFORMS } from './platform';
+import { type Recipe, recipeOf } from './recipe';
 
 export { elfFiles } from './elf';
 
@@ -43,21 +44,29 @@ export async function bakeFile(
     );
   const graph = await createProjectGraphAsync();
   const target: Record<string, object> = {};
-  for (const name of known.filter((one) => names.length === 0 || names.includes(one))) {
-    const parts = partsOf(loader, name, PLATFORMS);
-    if (!parts) continue;
+  const wanted = known.filter((one) => names.length === 0 || names.includes(one));
+  const add = async (name: string, recipe: Recipe, tagged: object): Promise<void> => {
+    const { from, args, layOut } = recipe;
     const context = path.posix.join(folder, name);
-    await layOut(parts, graph, path.join(loader.workspace, context), (message) => say(`${name}: ${message}`));
+    rmSync(path.join(loader.workspace, context), { recursive: true, force: true });
+    await layOut(path.join(loader.workspace, context), (message) => say(`${name}: ${message}`));
     target[name] = {
       context,
-      args: argumentsOf(parts),
+      // Not from a registry: another target's.
+      ...(from && { contexts: { [from.image]: `target:${name}-packages` } }),
+      args,
       platforms: PLATFORMS.map((platform) => platform.name),
-      tags: [`\${REGISTRY}/${name}:\${TAG}`],
+      ...tagged,
     };
+    if (from) await add(`${name}-packages`, from, {});
+  };
+  for (const name of wanted) {
+    const parts = partsOf(loader, name, PLATFORMS);
+    if (parts) await add(name, recipeOf(parts, graph), { tags: [`\${REGISTRY}/${name}:\${TAG}`] });
   }
   return {
     variable: { REGISTRY: { default: 'stack' }, TAG: { default: 'dev' } },
-    group: { default: { targets: Object.keys(target) } },
+    group: { default: { targets: wanted } },
     target,
   };
 }

@@ -30,70 +30,67 @@ export interface ImageParts {
 /** The same for one platform, which packages are installed for. */
 type OnPlatform = ImageParts & { readonly platform: Platform };
 
-/** Digest of everything that the image is made of: an equal one means the same image. */
-export function contentOf(
-  { workspace, root, service, build, platforms }: ImageParts,
-  extra: readonly string[],
-): string {
-  const at = (file: string) => path.join(workspace, file);
+/** Digest of everything that the packages are made of: an equal one means the same. */
+export function packagesContent(parts: ImageParts, graph: ProjectGraph): string {
+  const { workspace, build, platforms } = parts;
+  const npm = hasProgram(parts);
   const lists = [...Object.values(build.packages ?? {}), ...Object.values(build.programs ?? {})];
-  const files = [
-    dockerfileOf({ workspace, build }),
-    at(`dist/${root}/main.cjs`),
-    ...Object.values(build.files ?? {}).map(at),
-    ...lists.map(at),
-    __dirname,
-    ...(hasProgram({ workspace, root }) ? [at('package-lock.json')] : []),
-  ];
-  const health = healthScript(service);
-  return sha256(JSON.stringify([digest(files, workspace), health, build, platforms, extra])).slice(0, 16);
+  const files = [...lists, ...(npm ? ['package-lock.json'] : [])].map((file) => path.join(workspace, file));
+  const named = npm && npmDependencies(parts, graph);
+  return sha256(JSON.stringify([digest([...files, __dirname], workspace), named, build, platforms]));
 }
 
-export const dockerfileOf = ({ workspace, build }: Pick<ImageParts, 'workspace' | 'build'>): string =>
-  path.join(workspace, 'docker', 'images', `${build.from}.Dockerfile`);
+/** The same of the program. */
+export function programContent({ workspace, root, service, build }: ImageParts): string {
+  const files = [`dist/${root}/main.cjs`, ...Object.values(build.files ?? {})];
+  return sha256(
+    JSON.stringify([
+      digest(
+        files.map((file) => path.join(workspace, file)),
+        workspace,
+      ),
+      healthScript(service),
+    ]),
+  );
+}
 
 const hasProgram = ({ workspace, root }: Pick<ImageParts, 'workspace' | 'root'>): boolean =>
   existsSync(path.join(workspace, `dist/${root}/main.cjs`));
 
-/** Lays the context out in a folder, which is made anew. */
-export async function layOut(
-  parts: ImageParts,
-  graph: ProjectGraph,
-  folder: string,
-  say: Say,
-): Promise<void> {
+/** Lays out what changes often: the program, and the files that it reads. */
+export function layOutProgram(parts: ImageParts, folder: string): void {
   const { workspace, root, service, build } = parts;
-  rmSync(folder, { recursive: true, force: true });
   const into = below(path.join(folder, 'app'));
   if (hasProgram(parts)) cpSync(path.join(workspace, `dist/${root}/main.cjs`), into('main.cjs'));
   for (const [name, source] of Object.entries(build.files ?? {}))
     copyParts(path.join(workspace, source), into(name));
   writeFileSync(into('health'), healthScript(service));
-  // What seldom changes is a layer of its own.
-  for (const platform of parts.platforms)
-    await layOutPackages({ ...parts, platform }, graph, path.join(folder, 'packages', platform.arch), say);
-  cpSync(dockerfileOf(parts), path.join(folder, 'Dockerfile'));
   // Who mounts a new volume there finds a folder of the image's user.
   for (const target of ['/stack', ...Object.values(service.volumes)])
     mkdirSync(path.join(folder, 'volumes', target), { recursive: true });
 }
 
-/** Packages for one platform. */
-async function layOutPackages(
-  parts: OnPlatform,
+/** Lays out what seldom changes and is large: packages, for each platform. */
+export async function layOutPackages(
+  parts: ImageParts,
   graph: ProjectGraph,
   folder: string,
   say: Say,
 ): Promise<void> {
+  for (const platform of parts.platforms)
+    await packagesFor({ ...parts, platform }, graph, path.join(folder, 'packages', platform.arch), say);
+}
+
+async function packagesFor(parts: OnPlatform, graph: ProjectGraph, folder: string, say: Say): Promise<void> {
   const { workspace, build } = parts;
   const into = below(folder);
   mkdirSync(folder, { recursive: true });
   if (hasProgram(parts)) await nodePackages(parts, graph, folder, say);
   for (const [name, list] of Object.entries(build.packages ?? {}))
-    await pythonPackages(parts, list, into(name), say);
+    await pythonPackages(parts, list, folder, into(name), say);
   for (const [name, lists] of Object.entries(build.programs ?? {}))
     for (const list of readdirSync(path.join(workspace, lists)).filter((name) => name.endsWith('.txt')))
-      await pythonProgram(parts, name, path.join(lists, list), into(path.join(name, list.slice(0, -4))), say);
+      await pythonProgram(parts, name, path.join(lists, list), folder, say);
 }
 
 /** A path in a folder, whose own folder is there. */
@@ -113,21 +110,21 @@ const copyParts = (source: string, target: string): void =>
 const NO_PART = /(^|[\\/])(node_modules|__pycache__|target|logs|dbt_packages)([\\/]|$)|\.spec\.ts$/;
 
 /** Declared packages that the bundle names, with the versions of the workspace's lock file. */
-async function nodePackages(
-  { workspace, root, service, platform }: OnPlatform,
-  graph: ProjectGraph,
-  target: string,
-  say: Say,
-): Promise<void> {
-  const { createLockFile } = await import('@nx/js');
+function npmDependencies({ workspace, root }: ImageParts, graph: ProjectGraph): Record<string, string> {
   const bundle = readFileSync(path.join(workspace, `dist/${root}/main.cjs`), 'utf8');
   const declared = dependenciesOf(workspace, root);
-  const dependencies = Object.fromEntries(
+  return Object.fromEntries(
     [...declared.keys()]
       .filter((name) => new RegExp(`["'\`]${name}[/"'\`]`).test(bundle))
       .sort()
       .map((name) => [name, versionOf(graph, name, declared.get(name) as string)]),
   );
+}
+
+async function nodePackages(parts: OnPlatform, graph: ProjectGraph, target: string, say: Say): Promise<void> {
+  const { workspace, service, platform } = parts;
+  const { createLockFile } = await import('@nx/js');
+  const dependencies = npmDependencies(parts, graph);
   const manifest = { name: service.name, version: '0.1.0', private: true, dependencies };
   const lock = createLockFile(manifest, graph, 'npm');
   const made = await once(
@@ -179,26 +176,31 @@ const versionOf = (graph: ProjectGraph, name: string, declared: string): string 
 async function pythonPackages(
   { workspace, platform }: OnPlatform,
   list: string,
+  app: string,
   target: string,
   say: Say,
 ): Promise<void> {
+  const bill = `${list === 'uv.lock' ? 'python' : path.basename(list, '.txt')}.cdx.json`;
   const made = await once(
     workspace,
     `${list}-${platform.name}`,
-    [...platform.uv, readFileSync(path.join(workspace, list), 'utf8')],
+    [...platform.uv, CYCLONEDX, readFileSync(path.join(workspace, list), 'utf8')],
     async (folder) => {
       const uv = findUv(workspace);
       say(`installing Python packages of ${list} for ${platform.name}`);
       let wanted = path.join(workspace, list);
-      if (path.basename(list) === 'uv.lock') {
+      if (list === 'uv.lock') {
         wanted = path.join(folder, 'requirements.txt');
         const exported = ['export', '--quiet', '--frozen', '--no-default-groups', '--no-emit-project'];
         await run(uv, [...exported, '--no-hashes', '--output-file', wanted], workspace);
         await run(
           uv,
-          [...exported, '--format', 'cyclonedx1.5', '--output-file', path.join(folder, 'python.cdx.json')],
+          [...exported, '--format', 'cyclonedx1.5', '--output-file', path.join(folder, bill)],
           workspace,
         );
+      } else {
+        const tool = ['tool', 'run', '--quiet', '--from', CYCLONEDX, 'cyclonedx-py', 'requirements'];
+        await run(uv, [...tool, '--output-reproducible', '-o', path.join(folder, bill), wanted], workspace);
       }
       const packages = path.join(folder, 'packages');
       await run(
@@ -212,19 +214,23 @@ async function pythonPackages(
     },
   );
   cpSync(path.join(made, 'packages'), target, { recursive: true });
-  sbom(path.dirname(target), made, 'python.cdx.json');
+  sbom(app, made, bill);
 }
+
+/** Makes a bill of material of a list of requirements; of `uv.lock`, uv does. */
+const CYCLONEDX = 'cyclonedx-bom==7.5.0';
 
 /** A program with packages of its own, started by a script at `bin/<name>`; what its installation here knows of it goes along. */
 async function pythonProgram(
   parts: OnPlatform,
-  below: string,
+  programs: string,
   list: string,
-  target: string,
+  app: string,
   say: Say,
 ): Promise<void> {
-  const name = path.basename(target);
-  await pythonPackages(parts, list, path.join(target, 'packages'), say);
+  const name = path.basename(list, '.txt');
+  const target = path.join(app, programs, name);
+  await pythonPackages(parts, list, app, path.join(target, 'packages'), say);
   mkdirSync(path.join(target, 'bin'));
   const start = `import sys; from importlib.metadata import entry_points; sys.argv[0] = '${name}'; [program] = entry_points(group='console_scripts', name='${name}'); sys.exit(program.load()())`;
   writeFileSync(
@@ -233,7 +239,7 @@ async function pythonProgram(
     { mode: 0o755 },
   );
   for (const file of ['spec.json', 'version']) {
-    const known = path.join(parts.workspace, below, name, file);
+    const known = path.join(parts.workspace, programs, name, file);
     if (existsSync(known)) cpSync(known, path.join(target, file));
   }
 }
@@ -241,7 +247,6 @@ async function pythonProgram(
 /** Where the image keeps its bills of material. */
 function sbom(app: string, made: string, file: string): void {
   const target = path.join(app, 'sbom');
-  if (!existsSync(path.join(made, file))) return;
   mkdirSync(target, { recursive: true });
   cpSync(path.join(made, file), path.join(target, file));
 }

@@ -10,7 +10,7 @@ import type { Say } from '../executors/batch';
 export async function buildAndDeploy(session: DockerSession, project: string, say: Say): Promise<Deployed> {
   const built = await buildOwn(session.loader, project, thisPlatform(), say, session.docker);
   const deployed = await deployInDocker(session, project, say);
-  if (built?.replaced) await forget(session.docker, built.replaced);
+  for (const id of built?.replaced ?? []) await forget(session.docker, id);
   return deployed;
 }
 
