@@ -2,7 +2,7 @@ import * as path from 'node:path';
 import { StackError } from '@stack/model';
 import { bakeFile } from '@stack/nx-plugin/images';
 import { Loader, findWorkspace, writeIfChanged } from '@stack/runtime';
-import { execa } from 'execa';
+import { nx } from './nx';
 
 const FILE = 'dist/docker-bake.json';
 
@@ -10,12 +10,8 @@ const FILE = 'dist/docker-bake.json';
 export async function bake(names: readonly string[]): Promise<void> {
   const workspace = findWorkspace();
   const projects = names.length > 0 ? names.join() : 'tag:image';
-  const { failed } = await execa('npx', ['nx', 'run-many', '-t', 'build', '-p', projects], {
-    cwd: workspace,
-    stdio: 'inherit',
-    reject: false,
-  });
-  if (failed) throw new StackError('NOT_BUILT', 'a program is not built, for the reason above');
+  if (!(await nx(workspace, 'build', ['-p', projects])))
+    throw new StackError('NOT_BUILT', 'a program is not built, for the reason above');
   const file = await bakeFile(new Loader(workspace), names, 'dist/bake', (message) =>
     console.log(`… ${message}`),
   );

@@ -33,7 +33,7 @@ export async function move(options: { from: string; to: string; force?: boolean 
   const wanted = { from, to, force: options.force ?? false };
   await checkMove(stack, wanted, say);
   // So that the stack is away for as short a time as can be.
-  if (to === 'docker' && !(await nx(stack, 'image')))
+  if (to === 'docker' && !(await nx(stack.workspace, 'image')))
     throw new StackError('NOT_BUILT', 'not every image is built', 'mend it; nothing was stopped or moved');
   await noRuns(stack);
   const moved = await moveStack(stack, wanted, say).catch((error: unknown) => {
@@ -42,7 +42,7 @@ export async function move(options: { from: string; to: string; force?: boolean 
   console.log(
     `✔ moved ${moved.files} files and folders, ${moved.relations} tables, sequences and roles, and compared them`,
   );
-  const deployed = await nx(stack, 'deploy', ['-c', to]);
+  const deployed = await nx(stack.workspace, 'deploy', ['-c', to]);
   printStatus(await stackStatus(stack));
   if (!deployed)
     throw new StackError(

@@ -1,9 +1,8 @@
-import type { StackPaths } from '@stack/runtime';
 import { execa } from 'execa';
 
 /** Runs a target of every project that has it, shown as it goes; false when it failed. */
 export async function nx(
-  { workspace }: StackPaths,
+  workspace: string,
   target: string,
   args: readonly string[] = [],
   env: Readonly<Record<string, string>> = {},

@@ -19,7 +19,7 @@ export async function up(options: { pipeline: boolean; runtime: string }): Promi
   const started = Date.now();
   const folder = mkdtempSync(path.join(tmpdir(), 'stack-up-'));
   const changes = path.join(folder, 'changes');
-  const deployed = await nx(stack, 'deploy', ['-c', options.runtime], { STACK_CHANGES: changes });
+  const deployed = await nx(stack.workspace, 'deploy', ['-c', options.runtime], { STACK_CHANGES: changes });
   const unchanged = !existsSync(changes);
   rmSync(folder, { recursive: true });
   if (!deployed) {
