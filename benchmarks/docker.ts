@@ -13,7 +13,8 @@ const [ours, theirs] = ['bench-docker', 'bench-compose'];
 const nx = (target: string, ...args: string[]) =>
   execa('npx', ['nx', 'run-many', '-t', target, ...args], {
     cwd,
-    env: { STACK: ours },
+    // In a container Nx leaves its daemon out, and lays cached builds out anew each time.
+    env: { STACK: ours, NX_DAEMON: 'true' },
     stdio: 'ignore',
   });
 const stack = (name: string, ...args: string[]) =>
