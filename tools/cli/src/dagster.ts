@@ -25,6 +25,13 @@ const LAUNCH = `mutation Launch($params: ExecutionParams!) {
   }
 }`;
 
+const RELOAD = `mutation Reload($name: String!) {
+  reloadRepositoryLocation(repositoryLocationName: $name) {
+    ... on WorkspaceLocationEntry { locationOrLoadError { ... on PythonError { message } } }
+    ... on PythonError { message }
+  }
+}`;
+
 const RUN = `query Run($id: ID!) {
   runOrError(runId: $id) {
     __typename
@@ -54,6 +61,16 @@ const FAILURES = `query Failures($id: ID!) {
   }
 }`;
 
+interface Launched {
+  readonly __typename: string;
+  readonly run?: { readonly runId: string };
+  readonly message?: string;
+  readonly errors?: readonly { readonly message: string }[];
+}
+
+/** Lines of an error of the code that are shown. */
+const SHOWN = 15;
+
 interface Failure {
   readonly __typename: string;
   readonly stepKey?: string;
@@ -64,6 +81,13 @@ interface Failure {
 /** The class of an exception in front of its message, which Python's users are shown and ours needn't be. */
 const EXCEPTION = /^(dagster|stack_pipeline)[\w.]*: /;
 
+/** The code location, as workspace.yaml names it. */
+const LOCATION = 'stack_pipeline';
+
+/** Milliseconds that a code server may take to be back, and between two looks at it. */
+const PATIENCE = 30_000;
+const POLL = 500;
+
 export class Dagster {
   constructor(private readonly url: string) {}
 
@@ -71,22 +95,47 @@ export class Dagster {
   async launch(job: string, config: Record<string, object>): Promise<string> {
     const ops = Object.fromEntries(Object.entries(config).map(([op, values]) => [op, { config: values }]));
     const params = {
-      selector: { repositoryLocationName: 'stack_pipeline', repositoryName: '__repository__', jobName: job },
+      selector: { repositoryLocationName: LOCATION, repositoryName: '__repository__', jobName: job },
       runConfigData: { ops },
       mode: 'default',
     };
-    const { launchRun } = await this.query<{
-      launchRun: { run?: { runId: string }; message?: string; errors?: { message: string }[] };
-    }>(LAUNCH, { params });
-    if (launchRun.run) return launchRun.run.runId;
-    const reasons = launchRun.errors?.map(({ message }) => message) ?? [
-      launchRun.message ?? 'no reason given',
-    ];
+    const deadline = Date.now() + PATIENCE;
+    let launched = await this.ask(params);
+    // The webserver may have looked while the code server was starting, or while a file had an error.
+    while (launched.__typename === 'PipelineNotFoundError' && Date.now() < deadline) {
+      await this.reload();
+      launched = await this.ask(params);
+      if (!launched.run) await new Promise((done) => setTimeout(done, POLL));
+    }
+    if (launched.run) return launched.run.runId;
+    const reasons = launched.errors?.map(({ message }) => message) ?? [launched.message ?? 'no reason given'];
     throw new StackError(
       'PIPELINE_REFUSED',
       `Dagster doesn't start ${job}`,
       'make logs s=orchestration',
       reasons,
+    );
+  }
+
+  private async ask(params: object): Promise<Launched> {
+    return (await this.query<{ launchRun: Launched }>(LAUNCH, { params })).launchRun;
+  }
+
+  /**
+   * Has the webserver load the code anew; while the code server doesn't answer, nothing happens.
+   * @throws StackError when the code has an error
+   */
+  private async reload(): Promise<void> {
+    const { reloadRepositoryLocation: loaded } = await this.query<{
+      reloadRepositoryLocation: { message?: string; locationOrLoadError?: { message?: string } };
+    }>(RELOAD, { name: LOCATION });
+    const said = loaded.message ?? loaded.locationOrLoadError?.message;
+    if (!said || /Unreachable|UNAVAILABLE/.test(said)) return;
+    throw new StackError(
+      'PIPELINE_BROKEN',
+      "Dagster can't load the pipeline: its code, or the dbt project, has an error",
+      'mend it; the code server loads changed files by itself',
+      said.trim().split('\n').slice(-SHOWN),
     );
   }
 
