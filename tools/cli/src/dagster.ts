@@ -68,6 +68,11 @@ interface Launched {
   readonly errors?: readonly { readonly message: string }[];
 }
 
+const UNREACHABLE = /Unreachable|UNAVAILABLE/;
+
+const isAway = ({ __typename, message = '' }: Launched): boolean =>
+  __typename === 'PipelineNotFoundError' || UNREACHABLE.test(message);
+
 /** Lines of an error of the code that are shown. */
 const SHOWN = 15;
 
@@ -102,7 +107,7 @@ export class Dagster {
     const deadline = Date.now() + PATIENCE;
     let launched = await this.ask(params);
     // The webserver may have looked while the code server was starting, or while a file had an error.
-    while (launched.__typename === 'PipelineNotFoundError' && Date.now() < deadline) {
+    while (isAway(launched) && Date.now() < deadline) {
       await this.reload();
       launched = await this.ask(params);
       if (!launched.run) await new Promise((done) => setTimeout(done, POLL));
@@ -130,7 +135,7 @@ export class Dagster {
       reloadRepositoryLocation: { message?: string; locationOrLoadError?: { message?: string } };
     }>(RELOAD, { name: LOCATION });
     const said = loaded.message ?? loaded.locationOrLoadError?.message;
-    if (!said || /Unreachable|UNAVAILABLE/.test(said)) return;
+    if (!said || UNREACHABLE.test(said)) return;
     throw new StackError(
       'PIPELINE_BROKEN',
       "Dagster can't load the pipeline: its code, or the dbt project, has an error",
