@@ -6,33 +6,15 @@ import { tmpdir } from 'node:os';
 import * as path from 'node:path';
 import { type Service, bytesOf } from '@stack/model';
 import Ajv from 'ajv8/dist/2020';
-import {
-  ContainerValues,
-  Loader,
-  Ports,
-  composeOf,
-  containersOf,
-  findWorkspace,
-  imageFor,
-  openEngine,
-  partsOf,
-  stackPaths,
-} from '@stack/runtime';
+import { composeOf, containersOf, findWorkspace, imageFor, openEngine, partsOf } from '@stack/runtime';
+import { containersHere } from '@stack/testing';
 
 const workspace = findWorkspace();
-const paths = stackPaths(workspace, {
-  STACK: 'spec',
-  STACK_HOME: mkdtempSync(path.join(tmpdir(), 'docker-spec-')),
-});
-const loader = new Loader(workspace);
-const values = new ContainerValues(paths, loader, new Ports(paths, {}));
-const services = loader.all().filter((unit): unit is Service => unit.kind === 'service');
-const containers = (name: string) =>
-  containersOf(services.find((one) => one.name === name) as Service, paths, values, services);
+const { stack: paths, loader, ports, values, services, of: containers } = containersHere();
 
 describe('the containers of a service', () => {
   it('reach others by name, with the ports of their definitions', () => {
-    const [{ env, after, aliases, ports }] = containers('duckdb-http');
+    const [{ env, after, aliases, ports: served }] = containers('duckdb-http');
     expect(env).toMatchObject({
       LAKE_S3_ENDPOINT: 'http://object-store:8333',
       HOST: '0.0.0.0',
@@ -40,7 +22,7 @@ describe('the containers of a service', () => {
     });
     expect(after).toEqual(['object-store']);
     expect(aliases).toEqual(['duckdb-http', 'duckdb-http.localhost']);
-    expect(ports).toEqual({ 4200: 'http' });
+    expect(served).toEqual({ 4200: 'http' });
   });
 
   it('have what is secret apart from their environment', () => {
@@ -87,40 +69,6 @@ describe('the containers of a service', () => {
     expect(mounts).toEqual([{ volume: 'prometheus_data', target: '/prometheus' }]);
   });
 
-  it('come after what is done first, which has the service’s environment and its own', () => {
-    const [database, update, gms] = containers('datahub-gms');
-    expect([database.name, update.name, gms.name]).toEqual([
-      'datahub-gms-database',
-      'datahub-gms-update',
-      'datahub-gms',
-    ]);
-    expect([database.after, update.after, gms.after]).toEqual([
-      ['kafka', 'opensearch', 'postgres'],
-      ['datahub-gms-database'],
-      ['datahub-gms-update'],
-    ]);
-    expect([database.probe, update.probe, gms.probe?.port]).toEqual([undefined, undefined, 'http']);
-    expect(update.env).toMatchObject({
-      KAFKA_BOOTSTRAP_SERVER: 'kafka:9092',
-      DATAHUB_PRECREATE_TOPICS: 'true',
-    });
-    expect(gms.env).not.toHaveProperty('DATAHUB_PRECREATE_TOPICS');
-    expect(database.image).toBe(containers('postgres')[0].image);
-    expect(database.secrets.SERVER).toMatch(/^postgresql:\/\/postgres:.+@postgres:5432\/postgres$/);
-  });
-
-  it('have their image’s port inside, the stack’s outside', () => {
-    const [gms] = containers('datahub-gms').slice(-1);
-    expect(gms.ports).toEqual({ 8080: 'http' });
-    expect(gms.health?.join(' ')).toContain('http://127.0.0.1:8080/health');
-    expect(containers('datahub-frontend')[0].env.DATAHUB_GMS_PORT).toBe('8080');
-    const outside = new Ports(paths, {}).number('kafka', 'outside', 9094);
-    expect(outside).not.toBe(9094);
-    expect(containers('kafka')[0].env.KAFKA_ADVERTISED_LISTENERS).toBe(
-      `INSIDE://kafka:9092,OUTSIDE://127.0.0.1:${outside}`,
-    );
-  });
-
   it('are refused when there is no image, or a secret that nothing could read', () => {
     const redis = services.find((one) => one.name === 'redis') as Service;
     const of = (docker: Service['docker']) => () =>
@@ -139,7 +87,7 @@ describe('the containers of a service', () => {
 const hasCompose = spawnSync('docker', ['compose', 'version']).status === 0;
 
 describe('the compose file', () => {
-  const place = { stack: paths, loader, ports: new Ports(paths, {}) };
+  const place = { stack: paths, loader, ports };
   const folder = mkdtempSync(path.join(tmpdir(), 'compose-spec-'));
   afterAll(() => rmSync(folder, { recursive: true }));
   const { file, secrets, collected } = composeOf(place, folder);

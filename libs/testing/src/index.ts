@@ -1,3 +1,4 @@
+export { type Containers, containersHere } from './containers';
 export * from './docker';
 export { findBrowser, launchBrowser } from './browser';
 export { Moto, freePort } from './moto';

@@ -2,7 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
-import { findUnits, findWorkspace, LAYERS } from '@stack/runtime';
+import type { Unit } from '@stack/model';
+import { findUnits, findWorkspace, LAYERS, Loader } from '@stack/runtime';
 
 interface Graph {
   graph: {
@@ -52,12 +53,14 @@ describe('the project graph', () => {
     expect(edges('postgres')).not.toContain('s3');
   });
 
-  it('has infra below every service', () => {
+  it('has infra below every service but those that only an image has', () => {
+    const loader = new Loader(workspace);
+    const isImage = (unit: Unit) => unit.kind === 'service' && 'none' in unit.native;
     const below = (name: string): string[] =>
       graph.dependencies[name].flatMap(({ target }) => [target, ...below(target)]);
     const infra = units.filter(({ layer }) => layer === 'infra').map(({ name }) => name);
     for (const { name, layer, file } of units)
-      if (layer !== 'infra' && file.endsWith('service.ts'))
+      if (layer !== 'infra' && file.endsWith('service.ts') && !isImage(loader.unit(name)))
         expect([name, below(name).some((one) => infra.includes(one))]).toEqual([name, true]);
   });
 });
@@ -100,10 +103,19 @@ describe('affected', () => {
       .sort();
 
   it('is the unit, what depends on it, and the collectors', () => {
-    const collectors = ['ecr', 'kubernetes', 'tests', 'traefik'];
+    // Grafana, as it imports one.
+    const collectors = ['ecr', 'grafana', 'kubernetes', 'prometheus', 'tests', 'traefik'];
     expect(affectedBy('docker/redis/service.ts')).toEqual([...collectors, 'redis'].sort());
     expect(affectedBy('docker/postgres/service.ts')).toEqual(
-      [...collectors, 'postgres', 'ingestion', 'orchestration'].sort(),
+      [
+        ...collectors,
+        'datahub-frontend',
+        'datahub-gms',
+        'postgres',
+        'ingestion',
+        'metabase',
+        'orchestration',
+      ].sort(),
     );
   });
 
