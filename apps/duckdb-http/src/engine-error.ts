@@ -10,8 +10,12 @@ interface EngineError {
 /** Kinds that say something about this server, not about the SQL. */
 const OURS = new Set(['INTERNAL', 'FATAL', 'IO', 'Connection', 'Serialization']);
 
-/** Turns what the engine threw into the answer for the caller. Anything unknown stays as it is: a failure of ours. */
-export function fromEngine(error: unknown): unknown {
+/**
+ * Turns what the engine threw into the answer for the caller. Anything unknown stays as it is: a failure of ours.
+ *
+ * @param shift characters that stood before the caller's SQL
+ */
+export function fromEngine(error: unknown, shift = 0): unknown {
   if (error instanceof RequestError) return error;
   const found = parse(error);
   if (!found || OURS.has(found.exception_type)) return error;
@@ -25,9 +29,10 @@ export function fromEngine(error: unknown): unknown {
       remedy: 'read the tables of GET /v1/tables',
     });
   }
+  const position = found.position === undefined ? undefined : Number(found.position) - shift;
   return new RequestError(400, 'invalid_sql', `${found.exception_type} Error: ${found.exception_message}`, {
-    remedy: found.position === undefined ? 'correct the SQL' : 'correct the SQL at the position',
-    position: found.position === undefined ? undefined : Number(found.position),
+    remedy: position === undefined ? 'correct the SQL' : 'correct the SQL at the position',
+    position,
   });
 }
 

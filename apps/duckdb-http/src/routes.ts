@@ -1,8 +1,11 @@
+import accepts from '@fastify/accepts';
 import { RequestError } from '@stack/http-server';
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { LocalSnapshot, Rotation, SnapshotReader } from '@stack/snapshot';
+import { AnswerStream } from './answer-stream';
 import { authorize } from './authorize';
 import type { Database } from './database';
+import { type FormatName, FORMATS, STREAMED } from './formats';
 import type { Parameters } from './parameters';
 import type { Settings } from './settings';
 
@@ -10,6 +13,7 @@ interface QueryBody {
   sql: string;
   params?: Parameters;
   maxRows?: number;
+  format?: FormatName;
 }
 
 const QUERY_SCHEMA = {
@@ -26,6 +30,7 @@ const QUERY_SCHEMA = {
         ],
       },
       maxRows: { type: 'integer', minimum: 1 },
+      format: { enum: FORMATS },
     },
   },
 };
@@ -40,7 +45,8 @@ export interface Reading {
 const GUIDE = {
   service: 'duckdb-http: SQL on the newest published snapshot, read-only',
   endpoints: {
-    'POST /v1/query': '{"sql": "…", "params": […], "maxRows": 1000}',
+    'POST /v1/query':
+      '{"sql": "…", "params": […], "maxRows": 1000, "format": "json|rows|columns|ndjson|csv|arrow|parquet"}',
     'GET /v1/tables': 'the tables, their columns and rows',
     'GET /v1/snapshot': 'which snapshot answers, and how old it is',
     'GET /health': 'needs no token',
@@ -63,25 +69,41 @@ export function routes(server: FastifyInstance, { databases, reader, settings }:
   server.register(async (v1) => {
     v1.addHook('onRequest', authorize(settings.apiToken));
 
+    await v1.register(accepts);
+
     v1.post<{ Body: QueryBody }>('/v1/query', { schema: QUERY_SCHEMA }, async (request, reply) => {
       const started = performance.now();
-      const { sql, params = [], maxRows = settings.maxRows } = request.body;
-      const { signal, end } = limits(reply, settings.timeoutMs);
+      const { sql, params = [], maxRows, format = wanted(request) } = request.body;
+      void reply.header('vary', 'accept');
+      const { signal, end, progress } = limits(reply, settings);
       try {
         return await databases.use(async (database) => {
-          const answer = await database.query({
-            sql,
-            params,
-            maxRows: Math.min(maxRows, settings.maxRows),
-            answerLimit: settings.answerLimit,
-            signal,
-          });
-          const elapsedMs = Math.round((performance.now() - started) * 1000) / 1000;
-          request.log.debug(
-            { snapshot: database.snapshot.manifest?.id, rows: answer.rowCount, elapsedMs },
-            'query',
-          );
-          return { ...answer, snapshot: describe(database.snapshot), elapsedMs };
+          const { id, publishedAt } = describe(database.snapshot);
+          const log = (rows?: number): number => {
+            const elapsedMs = Math.round((performance.now() - started) * 1000) / 1000;
+            request.log.debug({ snapshot: id, format, rows, elapsedMs }, 'query');
+            return elapsedMs;
+          };
+          if (format === 'json') {
+            const answer = await database.query({
+              sql,
+              params,
+              maxRows: Math.min(maxRows ?? settings.maxRows, settings.maxRows),
+              signal,
+            });
+            return { ...answer, snapshot: { id, publishedAt }, elapsedMs: log(answer.rowCount) };
+          }
+          const form = STREAMED[format];
+          void reply.type(form.mediaType).header('x-snapshot', id ?? 'none');
+          const answer = new AnswerStream(reply, signal, progress);
+          try {
+            await database.stream({ sql, params, maxRows, signal }, form, (bytes) => answer.write(bytes));
+            answer.end();
+            log();
+          } catch (error) {
+            if (!answer.fail(error)) throw error;
+          }
+          return reply;
         });
       } catch (error) {
         throw reader.snapshot?.manifest ? error : nothingPublished(error);
@@ -111,18 +133,41 @@ function nothingPublished(error: unknown): unknown {
   });
 }
 
-/** A signal that aborts when the time is up or the caller has gone. */
-function limits(reply: FastifyReply, timeoutMs: number): { signal: AbortSignal; end: () => void } {
+/** The format that the request's `Accept` asks for. @default json */
+function wanted(request: FastifyRequest): FormatName {
+  const types = FORMATS.map((name) => (name === 'json' ? 'application/json' : mediaType(name)));
+  const best = request.accepts().type(types);
+  const format = FORMATS[types.indexOf(String(best))];
+  if (format) return format;
+  throw new RequestError(406, 'not_acceptable', 'none of the accepted types is one of this service', {
+    remedy: `accept ${[...new Set(types)].join(', ')}, or name the format in the body`,
+  });
+}
+
+function mediaType(name: Exclude<FormatName, 'json'>): string {
+  return STREAMED[name].mediaType.split(';')[0]!;
+}
+
+/**
+ * A signal that aborts when the time is up or the caller has gone. `progress` gives an answer that streams the time for
+ * its next piece.
+ */
+function limits(
+  reply: FastifyReply,
+  { timeoutMs, streamTimeoutMs }: Settings,
+): { signal: AbortSignal; end: () => void; progress: () => void } {
   const controller = new AbortController();
-  const timer = setTimeout(() => controller.abort('timeout'), timeoutMs);
+  const late = (): void => controller.abort('timeout');
+  const timers = [setTimeout(late, timeoutMs), setTimeout(late, Math.max(timeoutMs, streamTimeoutMs))];
   const gone = (): void => {
     if (!reply.raw.writableFinished) controller.abort('gone');
   };
   reply.raw.once('close', gone);
   return {
     signal: controller.signal,
+    progress: () => void timers[0]!.refresh(),
     end: () => {
-      clearTimeout(timer);
+      timers.forEach(clearTimeout);
       reply.raw.off('close', gone);
     },
   };

@@ -133,8 +133,21 @@ const ready = findWeed() !== undefined;
     });
 
     test('an error in mid-stream is an error, not a short answer', async () => {
-      const sql = `SELECT CASE WHEN range = 900 THEN error('late') ELSE 'ok' END FROM range(950)`;
-      expect((await running.query(sql)).status).toBe(400);
+      const late = await startDuckdbHttp(store);
+      try {
+        for (const row of [900, 90_000]) {
+          const sql = `SELECT CASE WHEN range = ${row} THEN error('late') ELSE 'ok' END FROM range(${row + 9_000})`;
+          const { status, body } = await late.query(sql);
+          expect([status, body.error?.code, body.error?.message]).toEqual([
+            400,
+            'invalid_sql',
+            'Invalid Input Error: late',
+          ]);
+        }
+        expect(await late.rows('SELECT 1')).toEqual([[1]]);
+      } finally {
+        await late.stop();
+      }
     });
 
     test('rows beyond the limit are cut, and said so', async () => {

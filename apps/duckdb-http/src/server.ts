@@ -1,8 +1,10 @@
+import { rm } from 'node:fs/promises';
 import { createServer, type ServerOptions } from '@stack/http-server';
 import { Rotation, SnapshotReader, snapshotFromEnvironment } from '@stack/snapshot';
 import type { FastifyInstance } from 'fastify';
 import { Database } from './database';
 import { routes } from './routes';
+import { answersDir } from './sandbox/engine';
 import { settingsFromEnvironment } from './settings';
 
 export interface DuckdbHttp {
@@ -18,6 +20,8 @@ export async function createDuckdbHttp(
 ): Promise<DuckdbHttp> {
   const settings = settingsFromEnvironment(env);
   const server = createServer({ bodyLimit: settings.bodyLimit, ...options });
+  // What a killed predecessor left.
+  await rm(answersDir(settings.snapshotDir), { recursive: true, force: true });
   const databases = new Rotation<Database>((database) => database.close());
   const reader = new SnapshotReader({
     ...snapshotFromEnvironment(env),
