@@ -3,7 +3,9 @@ import { createServer, type ServerOptions } from '@stack/http-server';
 import { Rotation, SnapshotReader, snapshotFromEnvironment } from '@stack/snapshot';
 import type { FastifyInstance } from 'fastify';
 import { Database } from './database';
+import { Metrics } from './metrics';
 import { routes } from './routes';
+import { snapshotAge } from './routes/reading';
 import { answersDir } from './sandbox/engine';
 import { settingsFromEnvironment } from './settings';
 
@@ -23,14 +25,16 @@ export async function createDuckdbHttp(
   // What a killed predecessor left.
   await rm(answersDir(settings.snapshotDir), { recursive: true, force: true });
   const databases = new Rotation<Database>((database) => database.close());
+  const source = snapshotFromEnvironment(env);
   const reader = new SnapshotReader({
-    ...snapshotFromEnvironment(env),
+    ...source,
     log: server.log,
     // The old one drains by itself: its queries end within the time limit.
     use: async (snapshot) => void databases.swap(await Database.open(snapshot, settings)),
   });
   await reader.start();
-  routes(server, { databases, reader, settings });
+  const metrics = new Metrics(() => snapshotAge(reader.snapshot));
+  await routes(server, { databases, reader, store: source.store, metrics, settings });
   return {
     server,
     stop: async () => {

@@ -35,12 +35,6 @@ export interface Encoder {
   encode(chunks: AsyncIterable<DuckDBDataChunk>): AsyncIterable<Uint8Array>;
 }
 
-/** A name in an SQL text. */
-export const identifier = (name: string): string => `"${name.replaceAll('"', '""')}"`;
-
-/** A text in an SQL text. */
-export const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`;
-
 /** @throws RequestError when the answer takes more bytes than it may */
 export function checkSize(bytes: number, limit: number): void {
   if (bytes <= limit) return;

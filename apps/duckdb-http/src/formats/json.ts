@@ -1,4 +1,5 @@
-import { checkSize, type Column, type Format, literal } from './format';
+import { literal } from '@stack/snapshot';
+import { checkSize, type Column, type Format } from './format';
 import { jsonMember, jsonText } from './sql-values';
 import { textsOf } from './texts';
 

@@ -9,7 +9,8 @@ import {
   DuckDBTypeId,
   VARCHAR,
 } from '@duckdb/node-api';
-import { type Column, type Format, identifier, literal, type Room } from './format';
+import { identifier, literal } from '@stack/snapshot';
+import type { Column, Format, Room } from './format';
 import { castColumn, mapType } from './map-type';
 
 /** What Parquet, as DuckDB writes it, would lose something of. */

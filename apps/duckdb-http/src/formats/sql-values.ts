@@ -7,7 +7,7 @@ import {
   DuckDBTypeId,
   type DuckDBUnionType,
 } from '@duckdb/node-api';
-import { literal } from './format';
+import { literal } from '@stack/snapshot';
 
 /** SQL that makes a value's JSON or CSV; the values are those of `toJson` in ../json-values.ts. */
 interface Scalar {
