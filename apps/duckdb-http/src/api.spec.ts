@@ -55,10 +55,7 @@ const ready = findWeed() !== undefined;
     ['a parameter too few', { sql: 'SELECT ?', params: '[]' }, 'invalid_params'],
   ])('a link with %s is refused', async (_name, query, code) => {
     const answer = await link(query as unknown as Record<string, string>);
-    expect([answer.status, ((await answer.json()) as { error: { code: string } }).error.code]).toEqual([
-      400,
-      code,
-    ]);
+    expect([answer.status, ((await answer.json()) as { code: string }).code]).toEqual([400, code]);
   });
 
   test('a link carries no token', async () => {
@@ -76,6 +73,10 @@ const ready = findWeed() !== undefined;
     for (const name of ['nowhere', 'duckdb_settings', '%22', 'fct_flights%22%20WHERE%20true%20--']) {
       expect((await get(`/v1/tables/${name}`)).status).toBe(404);
     }
+    expect(await (await get('/v1/tables/fct_flight')).json()).toMatchObject({
+      code: 'unknown_table',
+      nearest: ['fct_flights'],
+    });
   });
 
   test('the snapshots that lie here, the newest first', async () => {

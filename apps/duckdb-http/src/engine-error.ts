@@ -5,6 +5,8 @@ interface EngineError {
   exception_type: string;
   exception_message: string;
   position?: string;
+  /** Names like the one that isn't known, with commas. */
+  candidates?: string;
 }
 
 /** Kinds that say something about this server, not about the SQL. */
@@ -30,10 +32,23 @@ export function fromEngine(error: unknown, shift = 0): unknown {
     });
   }
   const position = found.position === undefined ? undefined : Number(found.position) - shift;
+  const nearest = candidates(found);
+  const where = position === undefined ? 'correct the SQL' : 'correct the SQL at the position';
   return new RequestError(400, 'invalid_sql', `${found.exception_type} Error: ${found.exception_message}`, {
-    remedy: position === undefined ? 'correct the SQL' : 'correct the SQL at the position',
+    remedy: nearest ? `${where}: is it ${nearest.join(', ')}?` : where,
     position,
+    nearest,
   });
+}
+
+/** Some errors have the names as a field, others only in their last line: `Candidate bindings: "a", "b"`. */
+function candidates({ candidates: field, exception_message: message }: EngineError): string[] | undefined {
+  if (field) return field.split(',');
+  const list = /Candidate \w+:(.*)$/.exec(message)?.[1];
+  const names = [...(list ?? '').matchAll(/"((?:[^"]|"")*)"/g)].map(([, name]) =>
+    name!.replaceAll('""', '"'),
+  );
+  return names.length > 0 ? names : undefined;
 }
 
 export function isInterrupt(error: unknown): boolean {

@@ -101,9 +101,9 @@ const ready = findWeed() !== undefined;
     async (format) => {
       const early = `SELECT CASE WHEN i = 300 THEN error('early') ELSE i END AS a FROM range(400) r(i)`;
       const { status, body } = await running.query(early, { format });
-      expect([status, body.error.code]).toEqual([400, 'invalid_sql']);
+      expect([status, body.code]).toEqual([400, 'invalid_sql']);
       const wrong = await running.query('SELECT nothing FROM fct_flights', { format });
-      expect([wrong.status, wrong.body.error.position]).toEqual([400, 7]);
+      expect([wrong.status, wrong.body.position]).toEqual([400, 7]);
     },
   );
 

@@ -23,16 +23,16 @@ export async function catalogRoutes(
     ({ params: { name } }) =>
       databases.use(async (database) => {
         const table = database.tables.find((one) => one.name === name);
-        if (!table) {
-          throw new RequestError(404, 'unknown_table', `there is no table ${name}`, {
-            remedy: 'GET /v1/tables lists the tables',
-          });
-        }
-        const { rows } = await database.query({
+        const query = {
           sql: `FROM ${identifier(name)} LIMIT ${SAMPLE}`,
           params: [],
           signal: AbortSignal.timeout(settings.timeoutMs),
+        };
+        // Of a table that isn't there, the engine knows the names that are like it.
+        const { rows } = await database.query(query).catch((error: unknown) => {
+          throw table ? error : unknownTable(name, error);
         });
+        if (!table) throw unknownTable(name);
         const { snapshot } = database;
         return {
           ...table,
@@ -66,5 +66,13 @@ export async function catalogRoutes(
         inUse: id === inUse,
       })),
     };
+  });
+}
+
+function unknownTable(name: string, error?: unknown): RequestError {
+  const nearest = error instanceof RequestError ? error.details.nearest : undefined;
+  return new RequestError(404, 'unknown_table', `there is no table ${name}`, {
+    remedy: nearest ? `is it ${nearest.join(', ')}?` : 'GET /v1/tables lists the tables',
+    nearest,
   });
 }

@@ -1,14 +1,14 @@
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance } from 'fastify';
-import { ERROR } from './schemas';
+import { PROBLEM } from './schemas';
 
 /**
  * Describes the routes that are registered after it as OpenAPI 3.1, at `/openapi/json` and `/openapi/yaml`, and as a page
  * at `/openapi`. The page has all it needs from here, and works without the internet.
  */
 export async function description(server: FastifyInstance): Promise<void> {
-  server.addSchema(ERROR);
+  server.addSchema(PROBLEM);
   // Schemas of answers describe; what is sent is what the route returns, whole.
   server.setSerializerCompiler(() => (value) => JSON.stringify(value));
   await server.register(swagger, {

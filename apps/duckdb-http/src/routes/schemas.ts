@@ -49,25 +49,30 @@ const json = (description: string, schema: object): object => ({
   content: { 'application/json': { schema } },
 });
 
-export const ERROR = {
-  $id: 'Error',
-  ...object({
-    error: object(
-      {
-        code: { type: 'string', examples: ['invalid_sql'] },
-        message: { type: 'string' },
-        remedy: { type: 'string' },
-        position: { type: 'integer', description: 'An offset into the SQL, in characters' },
-      },
-      ['position'],
-    ),
-  }),
+/** Problem details, RFC 9457. */
+export const PROBLEM = {
+  $id: 'Problem',
+  ...object(
+    {
+      type: { type: 'string', format: 'uri' },
+      title: { type: 'string' },
+      status: { type: 'integer' },
+      detail: { type: 'string', description: 'What is wrong' },
+      code: { type: 'string', examples: ['invalid_sql'], description: 'Stable, for programs' },
+      remedy: { type: 'string', description: 'What mends it' },
+      position: { type: 'integer', description: 'An offset into the SQL, in characters' },
+      nearest: { type: 'array', items: { type: 'string' }, description: 'Names like one that isn’t known' },
+    },
+    ['position', 'nearest'],
+  ),
 };
 
-/** What may go wrong anywhere. */
 const failed = (statuses: Record<number, string>): Record<number, object> =>
   Object.fromEntries(
-    Object.entries(statuses).map(([status, description]) => [status, json(description, { $ref: 'Error#' })]),
+    Object.entries(statuses).map(([status, description]) => [
+      status,
+      { description, content: { 'application/problem+json': { schema: { $ref: 'Problem#' } } } },
+    ]),
   );
 
 const UNAUTHORIZED = { 401: 'No token, or a wrong one' };

@@ -136,14 +136,14 @@ const ready = findWeed() !== undefined;
     for (const format of ['json', 'rows', 'parquet']) {
       const { status, body } = await running.query(sql, { format });
       expect([400, 403]).toContain(status);
-      expect(body.error.code).toMatch(new RegExp(`^(${code})$`));
+      expect(body.code).toMatch(new RegExp(`^(${code})$`));
       expect(JSON.stringify(body)).not.toMatch(/the,secret|SNAPSHOT_DIR|\.duckdb"/);
     }
   });
 
   test.each(HONEST)('answers %s', async (sql) => {
     const { status, body } = await running.query(sql);
-    expect(body.error).toBeUndefined();
+    expect(body.code).toBeUndefined();
     expect(status).toBe(200);
     expect((await running.query(sql, { format: 'rows' })).status).toBe(200);
   });
@@ -152,7 +152,7 @@ const ready = findWeed() !== undefined;
     const { status, body } = await running.query(
       'SELECT a.range, list(b.range) FROM range(3000) a, range(30000) b GROUP BY 1',
     );
-    expect([status, body.error.code]).toEqual([413, 'query_too_large']);
+    expect([status, body.code]).toEqual([413, 'query_too_large']);
     expect(await running.rows('SELECT 1')).toEqual([[1]]);
   });
 
