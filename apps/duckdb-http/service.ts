@@ -26,6 +26,7 @@ export const duckdbHttp = defineService({
     health: nodeHealth,
   },
   aws: fargate({ ephemeral: ['snapshots'] }),
+  metrics: { port: 'http' },
   route: { port: 'http' },
   memory: '1Gi',
 });

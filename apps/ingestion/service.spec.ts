@@ -99,7 +99,7 @@ describe('ingestion as a unit of the stack', () => {
       workspaceId: DEFAULTS.workspace,
       configuration,
     });
-    expect([status, body.error.message]).toEqual([400, expect.stringContaining(message)]);
+    expect([status, body.detail]).toEqual([400, expect.stringContaining(message)]);
   });
 
   it.each([
@@ -113,8 +113,8 @@ describe('ingestion as a unit of the stack', () => {
       configuration,
     });
     expect(status).toBe(400);
-    if (remedy) expect(body.error.remedy).toContain(remedy);
-    else expect(body.error.message).toContain('configuration.count must be integer');
+    if (remedy) expect(body.remedy).toContain(remedy);
+    else expect(body.detail).toContain('configuration.count must be integer');
   });
 
   it('answers 404 for what isn’t there, and 400 for what it can’t do', async () => {
@@ -134,7 +134,7 @@ describe('ingestion as a unit of the stack', () => {
     expect((await client.post('/connections', {})).status).toBe(400);
     expect((await client.get('/jobs?createdAtStart=yesterday')).status).toBe(400);
     const twin = { sourceId: DEFAULTS.source, destinationId: DEFAULTS.destination };
-    expect((await client.post('/connections', twin)).body.error.message).toContain(
+    expect((await client.post('/connections', twin)).body.detail).toContain(
       'is loaded by the connection faker',
     );
     const schedule = { scheduleType: 'cron', cronExpression: '0 0 * * * ?' };

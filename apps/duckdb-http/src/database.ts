@@ -1,9 +1,10 @@
 import { type DuckDBConnection, DuckDBInstance, type DuckDBPreparedStatement } from '@duckdb/node-api';
 import type { LocalSnapshot } from '@stack/snapshot';
-import { type Answer, execute, type Query } from './execute';
+import { type Answer, execute, type Query, stream } from './execute';
+import type { Format } from './formats/format';
 import { Pool } from './pool';
 import { checkTree, type SyntaxTree } from './sandbox/check';
-import { engineOptions } from './sandbox/engine';
+import { answersDir, engineOptions } from './sandbox/engine';
 import type { Settings } from './settings';
 
 export interface TableInfo {
@@ -27,6 +28,7 @@ export class Database {
     private readonly pool: Pool<DuckDBConnection>,
     private readonly checker: Pool<DuckDBPreparedStatement>,
     private readonly internal: ReadonlySet<string>,
+    private readonly settings: Settings,
   ) {}
 
   static async open(snapshot: LocalSnapshot, settings: Settings): Promise<Database> {
@@ -44,6 +46,7 @@ export class Database {
         new Pool(connections, settings.queueLimit),
         new Pool([await own.prepare('SELECT json_serialize_sql($1::VARCHAR)')], Number.MAX_SAFE_INTEGER),
         await readInternal(own),
+        settings,
       );
     } catch (error) {
       instance.closeSync();
@@ -58,7 +61,24 @@ export class Database {
    */
   async query(query: Query): Promise<Answer> {
     await this.check(query.sql, query.signal);
-    return this.pool.lend((connection) => execute(connection, query), query.signal);
+    return this.pool.lend(
+      (connection) => execute(connection, query, this.settings.answerLimit),
+      query.signal,
+    );
+  }
+
+  /**
+   * The same in a form that goes out while the query runs.
+   *
+   * @param write takes a piece of the answer; resolves when it can take more
+   * @throws RequestError also in mid-stream
+   */
+  async stream(query: Query, format: Format, write: (bytes: Uint8Array) => Promise<void>): Promise<void> {
+    await this.check(query.sql, query.signal);
+    const { signal } = query;
+    const { answerLimit, snapshotDir, spillLimit } = this.settings;
+    const room = { memory: answerLimit, dir: answersDir(snapshotDir), disk: spillLimit, signal };
+    return this.pool.lend((connection) => stream(connection, query, format, room, write), signal);
   }
 
   close(): void {

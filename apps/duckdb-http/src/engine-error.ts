@@ -5,13 +5,19 @@ interface EngineError {
   exception_type: string;
   exception_message: string;
   position?: string;
+  /** Names like the one that isn't known, with commas. */
+  candidates?: string;
 }
 
 /** Kinds that say something about this server, not about the SQL. */
 const OURS = new Set(['INTERNAL', 'FATAL', 'IO', 'Connection', 'Serialization']);
 
-/** Turns what the engine threw into the answer for the caller. Anything unknown stays as it is: a failure of ours. */
-export function fromEngine(error: unknown): unknown {
+/**
+ * Turns what the engine threw into the answer for the caller. Anything unknown stays as it is: a failure of ours.
+ *
+ * @param shift characters that stood before the caller's SQL
+ */
+export function fromEngine(error: unknown, shift = 0): unknown {
   if (error instanceof RequestError) return error;
   const found = parse(error);
   if (!found || OURS.has(found.exception_type)) return error;
@@ -25,10 +31,24 @@ export function fromEngine(error: unknown): unknown {
       remedy: 'read the tables of GET /v1/tables',
     });
   }
+  const position = found.position === undefined ? undefined : Number(found.position) - shift;
+  const nearest = candidates(found);
+  const where = position === undefined ? 'correct the SQL' : 'correct the SQL at the position';
   return new RequestError(400, 'invalid_sql', `${found.exception_type} Error: ${found.exception_message}`, {
-    remedy: found.position === undefined ? 'correct the SQL' : 'correct the SQL at the position',
-    position: found.position === undefined ? undefined : Number(found.position),
+    remedy: nearest ? `${where}: is it ${nearest.join(', ')}?` : where,
+    position,
+    nearest,
   });
+}
+
+/** Some errors have the names as a field, others only in their last line: `Candidate bindings: "a", "b"`. */
+function candidates({ candidates: field, exception_message: message }: EngineError): string[] | undefined {
+  if (field) return field.split(',');
+  const list = /Candidate \w+:(.*)$/.exec(message)?.[1];
+  const names = [...(list ?? '').matchAll(/"((?:[^"]|"")*)"/g)].map(([, name]) =>
+    name!.replaceAll('""', '"'),
+  );
+  return names.length > 0 ? names : undefined;
 }
 
 export function isInterrupt(error: unknown): boolean {

@@ -1,4 +1,5 @@
 import {
+  DuckDBDateValue,
   DuckDBTimestampTZValue,
   DuckDBTimestampValue,
   DuckDBTypeId,
@@ -44,6 +45,10 @@ export const toJson: DuckDBValueConverter<Json> = (value, type, converter) => {
     return Number.isSafeInteger(number) ? number : String(value);
   }
   if (TIMESTAMPS.has(type.typeId)) return String(value).replace(' ', 'T');
+  // The library prints these two as days.
+  if (value instanceof DuckDBDateValue && !value.isFinite) {
+    return value.days > 0 ? 'infinity' : '-infinity';
+  }
   if (value instanceof DuckDBTimestampTZValue) {
     const text = new DuckDBTimestampValue(value.micros).toString();
     return text.includes(' ') ? `${text.replace(' ', 'T')}Z` : text;

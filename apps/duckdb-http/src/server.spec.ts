@@ -109,7 +109,7 @@ const ready = findWeed() !== undefined;
       });
       expect(named.body.rows[0]![0]).toBeGreaterThan(0);
       const wrong = await running.query('SELECT $a', { params: { b: 1 } });
-      expect([wrong.status, wrong.body.error.code]).toEqual([400, 'invalid_params']);
+      expect([wrong.status, wrong.body.code]).toEqual([400, 'invalid_params']);
     });
 
     test.each([
@@ -126,15 +126,45 @@ const ready = findWeed() !== undefined;
       const { status, body } = await running.query(sql, { maxRows: 1_000 });
       // The last one fails behind the row limit: what was asked for is answered.
       if (position === undefined && status === 200) return expect(body.truncated).toBe(true);
-      expect([status, body.error.code]).toEqual([400, 'invalid_sql']);
-      expect(body.error.message).toContain(message);
-      expect(body.error.position).toBe(position);
-      expect(body.error.remedy).toBeTruthy();
+      expect([status, body.code]).toEqual([400, 'invalid_sql']);
+      expect(body.detail).toContain(message);
+      expect(body.position).toBe(position);
+      expect(body.remedy).toBeTruthy();
+    });
+
+    test.each([
+      ['SELECT * FROM fct_flight', ['fct_flights']],
+      ['SELECT carier FROM dim_carrier', ['carrier', 'carrier_name']],
+      ['SELECT d.carier FROM dim_carrier d', ['carrier', 'carrier_name']],
+      ['SELECT x.carrier FROM dim_carrier', ['dim_carrier']],
+      ['SELECT cuont(*) FROM dim_carrier', undefined],
+      ['SELECT * FROM zzzzzz', undefined],
+    ])('an unknown name, %s: the nearest ones', async (sql, nearest) => {
+      for (const format of ['json', 'ndjson']) {
+        const { status, headers, body } = await running.query(sql, { format });
+        expect(headers.get('content-type')).toBe('application/problem+json; charset=utf-8');
+        expect([status, body.status, body.title]).toEqual([
+          status,
+          status,
+          status === 400 ? 'Bad Request' : 'Forbidden',
+        ]);
+        expect(body.nearest).toEqual(nearest);
+        if (nearest) expect(body.remedy).toContain(nearest[0]);
+      }
     });
 
     test('an error in mid-stream is an error, not a short answer', async () => {
-      const sql = `SELECT CASE WHEN range = 900 THEN error('late') ELSE 'ok' END FROM range(950)`;
-      expect((await running.query(sql)).status).toBe(400);
+      const late = await startDuckdbHttp(store);
+      try {
+        for (const row of [900, 90_000]) {
+          const sql = `SELECT CASE WHEN range = ${row} THEN error('late') ELSE 'ok' END FROM range(${row + 9_000})`;
+          const { status, body } = await late.query(sql);
+          expect([status, body.code, body.detail]).toEqual([400, 'invalid_sql', 'Invalid Input Error: late']);
+        }
+        expect(await late.rows('SELECT 1')).toEqual([[1]]);
+      } finally {
+        await late.stop();
+      }
     });
 
     test('rows beyond the limit are cut, and said so', async () => {
@@ -149,7 +179,7 @@ const ready = findWeed() !== undefined;
     test('a query beyond its time is stopped, and its connection is good again', async () => {
       const started = Date.now();
       const { status, body } = await running.query(SLOW);
-      expect([status, body.error.code]).toEqual([408, 'query_timeout']);
+      expect([status, body.code]).toEqual([408, 'query_timeout']);
       expect(Date.now() - started).toBeLessThan(4_000);
       expect(await Promise.all([running.rows('SELECT 1'), running.rows('SELECT 2')])).toEqual([[[1]], [[2]]]);
     });
@@ -247,9 +277,6 @@ const ready = findWeed() !== undefined;
       headers: { authorization: `Bearer ${TOKEN}`, 'content-type': type },
       body,
     });
-    expect([answer.status, ((await answer.json()) as { error: { code: string } }).error.code]).toEqual([
-      status,
-      code,
-    ]);
+    expect([answer.status, ((await answer.json()) as { code: string }).code]).toEqual([status, code]);
   });
 });

@@ -1,8 +1,12 @@
+import { rm } from 'node:fs/promises';
 import { createServer, type ServerOptions } from '@stack/http-server';
 import { Rotation, SnapshotReader, snapshotFromEnvironment } from '@stack/snapshot';
 import type { FastifyInstance } from 'fastify';
 import { Database } from './database';
+import { Metrics } from './metrics';
 import { routes } from './routes';
+import { snapshotAge } from './routes/reading';
+import { answersDir } from './sandbox/engine';
 import { settingsFromEnvironment } from './settings';
 
 export interface DuckdbHttp {
@@ -18,15 +22,19 @@ export async function createDuckdbHttp(
 ): Promise<DuckdbHttp> {
   const settings = settingsFromEnvironment(env);
   const server = createServer({ bodyLimit: settings.bodyLimit, ...options });
+  // What a killed predecessor left.
+  await rm(answersDir(settings.snapshotDir), { recursive: true, force: true });
   const databases = new Rotation<Database>((database) => database.close());
+  const source = snapshotFromEnvironment(env);
   const reader = new SnapshotReader({
-    ...snapshotFromEnvironment(env),
+    ...source,
     log: server.log,
     // The old one drains by itself: its queries end within the time limit.
     use: async (snapshot) => void databases.swap(await Database.open(snapshot, settings)),
   });
   await reader.start();
-  routes(server, { databases, reader, settings });
+  const metrics = new Metrics(() => snapshotAge(reader.snapshot));
+  await routes(server, { databases, reader, store: source.store, metrics, settings });
   return {
     server,
     stop: async () => {

@@ -14,12 +14,15 @@ export interface Settings {
   memoryLimit: string;
   /** Most that queries may spill to disk, in DuckDB's notation. */
   spillLimit: string;
-  /** Milliseconds from the request's arrival. */
+  /** Milliseconds from the request's arrival to its answer, or to the beginning and between the pieces of one that streams. */
   timeoutMs: number;
+  /** Milliseconds from the request's arrival to the end of an answer that streams. */
+  streamTimeoutMs: number;
+  /** Rows of an answer that doesn't stream. */
   maxRows: number;
   /** Bytes of a request's body. */
   bodyLimit: number;
-  /** Bytes of JSON in an answer's rows. */
+  /** Bytes of rows in an answer that doesn't stream. */
   answerLimit: number;
 }
 
@@ -37,6 +40,7 @@ export function settingsFromEnvironment(env: NodeJS.ProcessEnv = process.env): S
     memoryLimit: env.QUERY_MEMORY ?? '512MB',
     spillLimit: env.QUERY_SPILL ?? '1GB',
     timeoutMs: whole(env, 'QUERY_TIMEOUT_MS', 30_000),
+    streamTimeoutMs: whole(env, 'STREAM_TIMEOUT_MS', 600_000),
     maxRows: whole(env, 'QUERY_MAX_ROWS', 100_000),
     bodyLimit: whole(env, 'BODY_LIMIT', 262_144),
     answerLimit: whole(env, 'ANSWER_LIMIT', 67_108_864),

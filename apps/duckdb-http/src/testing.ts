@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Json } from '@duckdb/node-api';
-import type { ErrorBody } from '@stack/http-server';
+import type { Problem } from '@stack/http-server';
 import type { ObjectStore } from '@stack/snapshot/testing';
 import type { Answer } from './execute';
 import { createDuckdbHttp } from './server';
@@ -12,7 +12,7 @@ export const TOKEN = 'a-token-for-the-tests';
 export interface Reply {
   status: number;
   headers: Headers;
-  body: Answer & ErrorBody & { snapshot: { id: string | null } };
+  body: Answer & Problem & { snapshot: { id: string | null } };
 }
 
 export interface Running {

@@ -1,17 +1,26 @@
+import { STATUS_CODES } from 'node:http';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 
-/** The body of every answer that isn't a success. */
-export interface ErrorBody {
-  error: {
-    /** Stable, for programs: `unauthorized`. */
-    code: string;
-    /** What is wrong, in a sentence. */
-    message: string;
-    /** What mends it. */
-    remedy: string;
-    /** Where in the request, if that is known: an offset in characters from 0. */
-    position?: number;
-  };
+/** The content type of such a body. */
+const PROBLEM = 'application/problem+json; charset=utf-8';
+
+/** The body of every answer that isn't a success: problem details as RFC 9457 has them, and what helps besides. */
+export interface Problem {
+  /** Always `about:blank`: `code` says more. */
+  type: string;
+  /** The status in words. */
+  title: string;
+  status: number;
+  /** What is wrong, in a sentence. */
+  detail: string;
+  /** Stable, for programs: `unauthorized`. */
+  code: string;
+  /** What mends it. */
+  remedy: string;
+  /** Where in the request, if that is known: an offset in characters from 0. */
+  position?: number;
+  /** Names that are like one that isn't known, the likest first. */
+  nearest?: string[];
 }
 
 /** The caller's mistake, or a state that the caller should know of. */
@@ -22,7 +31,12 @@ export class RequestError extends Error {
     readonly status: number,
     readonly code: string,
     message: string,
-    readonly details: { remedy: string; position?: number; headers?: Record<string, string> },
+    readonly details: {
+      remedy: string;
+      position?: number;
+      nearest?: string[];
+      headers?: Record<string, string>;
+    },
   ) {
     super(message);
   }
@@ -47,28 +61,32 @@ export function answerError(
   reply: FastifyReply,
 ): void {
   if (error instanceof RequestError) {
-    const { remedy, position, headers } = error.details;
-    void reply
-      .code(error.status)
-      .headers(headers ?? {})
-      .send(body(error.code, error.message, remedy, position));
-    return;
+    const { headers, ...more } = error.details;
+    void reply.headers(headers ?? {});
+    return send(reply, error.status, error.code, error.message, more);
   }
   const status = error.statusCode ?? 500;
   if (status < 500) {
     const known = FASTIFY[error.code] ?? { code: 'bad_request', remedy: 'see the README of this service' };
-    void reply.code(status).send(body(known.code, error.message, known.remedy));
-    return;
+    return send(reply, status, known.code, error.message, { remedy: known.remedy });
   }
   request.log.error({ err: error }, 'request failed');
-  void reply.code(500).send(body('internal_error', 'the server failed at this request', 'see its log'));
+  send(reply, 500, 'internal_error', 'the server failed at this request', { remedy: 'see its log' });
 }
 
 export function answerNotFound(request: FastifyRequest, reply: FastifyReply): void {
   const message = `there is no ${request.method} ${request.url.split('?')[0]}`;
-  void reply.code(404).send(body('not_found', message, 'see the README of this service for its addresses'));
+  send(reply, 404, 'not_found', message, { remedy: 'see the README of this service for its addresses' });
 }
 
-function body(code: string, message: string, remedy: string, position?: number): ErrorBody {
-  return { error: { code, message, remedy, ...(position === undefined ? {} : { position }) } };
+function send(
+  reply: FastifyReply,
+  status: number,
+  code: string,
+  detail: string,
+  more: Pick<Problem, 'remedy' | 'position' | 'nearest'>,
+): void {
+  const title = STATUS_CODES[status] ?? 'Error';
+  const problem: Problem = { type: 'about:blank', title, status, detail, code, ...more };
+  void reply.code(status).type(PROBLEM).send(JSON.stringify(problem));
 }

@@ -1,3 +1,3 @@
 export { required, whole } from './environment';
-export { answerNotFound, type ErrorBody, RequestError } from './errors';
+export { answerNotFound, type Problem, RequestError } from './errors';
 export { createServer, listen, type ListenOptions, type ServerOptions } from './server';

@@ -7,12 +7,14 @@ import { build } from 'esbuild';
 
 /** Real requests: `fetch` doesn't let one choose the Host header. */
 const get = (port: number, url: string, headers: Record<string, string> = {}) =>
-  new Promise<{ status?: number; body: string }>((resolve, reject) => {
+  new Promise<{ status?: number; type?: string; body: string }>((resolve, reject) => {
     http
       .get({ host: '127.0.0.1', port, path: url, headers, agent: false }, (response) => {
         let body = '';
         response.on('data', (chunk: Buffer) => (body += chunk.toString()));
-        response.on('end', () => resolve({ status: response.statusCode, body }));
+        response.on('end', () =>
+          resolve({ status: response.statusCode, type: response.headers['content-type'], body }),
+        );
       })
       .on('error', reject);
   });
@@ -69,7 +71,16 @@ describe('a program on this server', () => {
     expect(await status({ host: 'localhost.evil.example' })).toBe(421);
     expect(await status({ origin: 'http://evil.example' })).toBe(403);
     expect(await status({ origin: 'null' })).toBe(403);
-    expect(JSON.parse((await get(port, '/nothing')).body)).toMatchObject({ error: { code: 'not_found' } });
+    const { body, type } = await get(port, '/nothing');
+    expect(type).toBe('application/problem+json; charset=utf-8');
+    expect(JSON.parse(body)).toEqual({
+      type: 'about:blank',
+      title: 'Not Found',
+      status: 404,
+      detail: 'there is no GET /nothing',
+      code: 'not_found',
+      remedy: 'see the README of this service for its addresses',
+    });
     kill();
     await end;
   });
@@ -79,7 +90,7 @@ describe('a program on this server', () => {
     const slow = get(port, '/slow');
     await new Promise((done) => setTimeout(done, 200));
     kill();
-    expect(await slow).toEqual({ status: 200, body: '{"slow":true}' });
+    expect(await slow).toMatchObject({ status: 200, body: '{"slow":true}' });
     expect(await end).toBe(0);
     expect(output()).toContain('stopped well');
   });

@@ -41,6 +41,11 @@ const ATTACKS: [string, string][] = [
   [`SELECT 1; SELECT 2`, 'one_statement'],
   [`SELECT 1; DROP TABLE fct_flights`, 'statement_not_allowed'],
   [`SELECT 1; /* */; SELECT 2;`, 'one_statement'],
+  // Out of the brackets that a format puts around it
+  [`SELECT 1) q(c0) SELECT content FROM read_text('${secret}') --`, 'invalid_sql'],
+  [`SELECT 1); ATTACH '/tmp/other.duckdb'; SELECT (1`, 'invalid_sql'],
+  [`SELECT 1; -- ) q(c0) SELECT * FROM read_text('${secret}'\nCOMMIT`, 'statement_not_allowed'],
+  [`SELECT 1 AS "c0) SELECT content FROM read_text('${secret}') --", x`, 'invalid_sql'],
   // Extensions, configuration, state of the connection
   [`INSTALL httpfs`, 'statement_not_allowed'],
   [`LOAD json`, 'statement_not_allowed'],
@@ -128,23 +133,26 @@ const ready = findWeed() !== undefined;
   });
 
   test.each(ATTACKS)('refuses %s', async (sql, code) => {
-    const { status, body } = await running.query(sql);
-    expect([400, 403]).toContain(status);
-    expect(body.error.code).toMatch(new RegExp(`^(${code})$`));
-    expect(JSON.stringify(body)).not.toMatch(/the,secret|SNAPSHOT_DIR|\.duckdb"/);
+    for (const format of ['json', 'rows', 'parquet']) {
+      const { status, body } = await running.query(sql, { format });
+      expect([400, 403]).toContain(status);
+      expect(body.code).toMatch(new RegExp(`^(${code})$`));
+      expect(JSON.stringify(body)).not.toMatch(/the,secret|SNAPSHOT_DIR|\.duckdb"/);
+    }
   });
 
   test.each(HONEST)('answers %s', async (sql) => {
     const { status, body } = await running.query(sql);
-    expect(body.error).toBeUndefined();
+    expect(body.code).toBeUndefined();
     expect(status).toBe(200);
+    expect((await running.query(sql, { format: 'rows' })).status).toBe(200);
   });
 
   test('a query beyond the memory and the spill limit is told so, and the server goes on', async () => {
     const { status, body } = await running.query(
       'SELECT a.range, list(b.range) FROM range(3000) a, range(30000) b GROUP BY 1',
     );
-    expect([status, body.error.code]).toEqual([413, 'query_too_large']);
+    expect([status, body.code]).toEqual([413, 'query_too_large']);
     expect(await running.rows('SELECT 1')).toEqual([[1]]);
   });
 

@@ -1,6 +1,9 @@
 import { join } from 'node:path';
 import type { Settings } from '../settings';
 
+/** Where answers lie that go out only when they are whole. Nothing in it outlives the program. */
+export const answersDir = (snapshotDir: string): string => join(snapshotDir, '.answers');
+
 /**
  * How the engine is opened: read-only, no way out to files, network or extensions, bounded, and locked that way.
  * The order matters: the lock comes last.
