@@ -16,7 +16,7 @@ import { airbyteClient } from '@stack/ingestion';
 import { leases, postgres } from '@stack/postgres';
 import { ensureDatabase } from '@stack/postgres/database';
 import { lakeWriter } from '@stack/s3';
-import { dbtEnvironment, dbtInAws, transformation } from '@stack/transformation';
+import { dbtEnvironment, dbtInAws, dbtInContainer, transformation } from '@stack/transformation';
 
 const database = postgres.url('sql', { database: 'dagster' });
 const marts = postgres.url('sql', { database: 'marts' });
@@ -41,6 +41,10 @@ const PARTS = [
 /** What the user may set, in the environment or in `.env`, when deploying. */
 const SETTINGS = ['ALERT_WEBHOOK_URL', 'PIPELINE_CRON', 'FLIGHTS_DIR', 'GITHUB_API'];
 const settings = Object.fromEntries(SETTINGS.map((name) => [name, process.env[name] ?? '']));
+
+const ownProject = dbtInContainer(process.env);
+const flights =
+  process.env.FLIGHTS_DIR && path.resolve(process.env.INIT_CWD || process.cwd(), process.env.FLIGHTS_DIR);
 
 export const orchestration = defineService({
   name: 'orchestration',
@@ -108,6 +112,8 @@ export const orchestration = defineService({
       DAGSTER_CODE_PORT: own.port('code'),
       STACK_SOCKET: leases,
       INBOX_DIR: '/inbox',
+      FLIGHTS_DIR: flights ? '/flights' : '',
+      ...ownProject.env,
     },
     // A run's DuckDB has a gigabyte of it.
     memory: '4Gi',
@@ -122,7 +128,7 @@ export const orchestration = defineService({
         AIRBYTE_CONNECTION_ID: '',
       },
     },
-    folders: { '/inbox': stack.inbox },
+    folders: { '/inbox': stack.inbox, ...(flights && { '/flights': flights }), ...ownProject.folders },
   },
   aws: fargate({ singleton: true, env: dbtInAws }),
   route: { port: 'web' },

@@ -561,6 +561,15 @@ real('the stack in Docker', () => {
     expect(left).toEqual(['', '', '']);
   });
 
+  it('leaves a network alone that is somebody else’s', async () => {
+    docker.run('network', 'create', `stack-${name}`);
+    const { status, output } = await run('npx', 'nx', 'deploy', 'redis', '-c', 'docker');
+    expect(status).not.toBe(0);
+    expect(output).toContain(`the network stack-${name} is none of this stack's`);
+    await succeeds('reset', 'YES=1');
+    docker.run('network', 'rm', `stack-${name}`);
+  });
+
   describe('and a stack that outgrew running natively', () => {
     const moving = (from: string, to: string) => ['-s', 'move', `FROM=${from}`, `TO=${to}`];
     /** Of the databases that only the pipeline writes, and the runs that there have been. */

@@ -180,6 +180,16 @@ describe('the engine', () => {
     });
   });
 
+  it('that is none is told from one', async () => {
+    server = createServer((_, response) => response.writeHead(404).end());
+    await new Promise<void>((done) => server?.listen(0, '127.0.0.1', done));
+    process.env.DOCKER_HOST = `tcp://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    await expect(openEngine()).rejects.toMatchObject({
+      code: 'NO_DOCKER',
+      message: expect.stringMatching(/is no Docker engine: it answers 404/),
+    });
+  });
+
   it('that is too old is refused', async () => {
     server = createServer((_, response) =>
       response

@@ -61,6 +61,19 @@ function snowflakeLogin(env: NodeJS.ProcessEnv): Record<string, Value> {
 
 export const dbtEnvironment = dbtEnvironmentFrom(process.env);
 
+const SEEN_AT = '/dbt-project';
+
+/** In a container: a project of the user's own is a folder of this machine that it sees. */
+export function dbtInContainer(env: NodeJS.ProcessEnv): {
+  readonly env: Record<string, Value>;
+  readonly folders: Record<string, Value>;
+} {
+  const project = ownProject(env);
+  return project
+    ? { env: { DBT_PROJECT_DIR: SEEN_AT }, folders: { [SEEN_AT]: project } }
+    : { env: {}, folders: {} };
+}
+
 /** What differs in production: dbt builds in Snowflake, with the key that the secret store has. */
 export const dbtInAws: Record<string, Value> = {
   DBT_TARGET: 'snowflake_prod',

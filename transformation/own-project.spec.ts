@@ -45,8 +45,13 @@ describe('a dbt project of the user’s own', () => {
 
 describe('dbt’s environment', () => {
   it('has the project relative to where the user stands, and Snowflake only for its target', async () => {
-    const { dbtEnvironmentFrom } = jest.requireActual<typeof import('./job')>('./job');
+    const { dbtEnvironmentFrom, dbtInContainer } = jest.requireActual<typeof import('./job')>('./job');
     expect(dbtEnvironmentFrom({ DBT_PROJECT: '../shop', INIT_CWD: '/work/here' }).DBT_PROJECT_DIR).toBe('/work/shop');
+    expect(dbtInContainer({ DBT_PROJECT: '../shop', INIT_CWD: '/work/here' })).toEqual({
+      env: { DBT_PROJECT_DIR: '/dbt-project' },
+      folders: { '/dbt-project': '/work/shop' },
+    });
+    expect(dbtInContainer({})).toEqual({ env: {}, folders: {} });
     const own = { SNOWFLAKE_ACCOUNT: 'org-account', SNOWFLAKE_PASSWORD: 'never passed on' };
     expect(dbtEnvironmentFrom(own)).not.toHaveProperty('SNOWFLAKE_ACCOUNT');
     const snowflake = dbtEnvironmentFrom({ ...own, DBT_TARGET: 'snowflake_prod' });

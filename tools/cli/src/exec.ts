@@ -26,7 +26,7 @@ export async function exec(
     throw new StackError(
       'IN_DOCKER',
       `the stack ${stack.name} runs in Docker: a command from here doesn't reach what its programs share`,
-      `docker exec -it ${projectOf(stack)}-${unit} sh`,
+      `docker ps --filter name=${projectOf(stack)} shows the containers; docker exec -it <one of them> sh is inside (dbt's is ${projectOf(stack)}-orchestration-code)`,
     );
   const { root, env } = unitEnvironment(stack, unit);
   const run = async (...shared: Socket[]) => {

@@ -1,8 +1,16 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
-import { StackError } from '@stack/model';
-import { asStackError, readRegistry, stackPaths, stackStatus } from '@stack/runtime';
+import { StackError, profilesIn } from '@stack/model';
+import {
+  asStackError,
+  deployIn,
+  openEngine,
+  readRegistry,
+  refuseElsewhere,
+  stackPaths,
+  stackStatus,
+} from '@stack/runtime';
 import { nx } from './nx';
 import { runPipeline } from './pipeline';
 import { printStatus } from './status';
@@ -16,6 +24,11 @@ export async function up(options: { pipeline: boolean; runtime: string }): Promi
       'RUNTIME=native (the default) or RUNTIME=docker; AWS is make deploy-prod',
     );
   const stack = stackPaths();
+  const { PROFILES: profiles = '' } = process.env;
+  // Before anything is built.
+  profilesIn(profiles);
+  refuseElsewhere(stack, options.runtime);
+  if (options.runtime === 'docker') await openEngine();
   const started = Date.now();
   const folder = mkdtempSync(path.join(tmpdir(), 'stack-up-'));
   const changes = path.join(folder, 'changes');
@@ -27,7 +40,7 @@ export async function up(options: { pipeline: boolean; runtime: string }): Promi
     throw new StackError(
       'DEPLOY_FAILED',
       'not everything is up; what failed is named above',
-      'mend it, then make deploy-local goes on where this one ended',
+      `mend it, then ${deployIn(options.runtime)}${profiles && ` PROFILES=${profiles}`} goes on where this one ended`,
     );
   }
   if (unchanged)

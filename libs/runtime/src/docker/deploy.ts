@@ -1,5 +1,5 @@
 /** Containers are brought to their wanted state: what has the same hash and runs is left alone. */
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { type Probe, type Service, StackError, type Unit } from '@stack/model';
 import { probe as ask } from '@stack/supervisor';
 import type Docker from 'dockerode';
@@ -22,6 +22,7 @@ import { planContext } from '../native/context';
 import { clearFailure } from '../native/failures';
 import { readEntry, readRegistry, removeEntry } from '../native/registry';
 import { HOST } from '../native/resolver';
+import type { StackPaths } from '../stack';
 import { type ContainerSpec, addressOf, containersOf } from './containers';
 import { containersIn, orNothing, saidBy, statusOf } from './engine';
 import { ensureImage, imageFor } from './images';
@@ -119,7 +120,7 @@ async function deployService(session: DockerSession, unit: Service, say: Say): P
       if (found && found.Config.Labels[LABELS.stack] !== stack.name) throw foreign(spec, project);
       if (found) await end(container);
       await prepareVolumes(session, spec, image);
-      for (const { folder } of spec.binds) mkdirSync(folder, { recursive: true });
+      for (const { folder } of spec.binds) haveFolder(stack, unit, folder);
       await docker.createContainer({ ...options, Labels: { ...options.Labels, [LABELS.hash]: hash } });
       started.push(spec.process);
     }
@@ -143,6 +144,13 @@ async function deployService(session: DockerSession, unit: Service, say: Say): P
   );
   if (started.length === 0) return { changed, summary: changed ? 'registered' : 'unchanged' };
   return { changed: true, summary: `started${specs.length > 1 ? ` ${started.join(', ')}` : ''}` };
+}
+
+/** One of the stack's is made; one that the user has named is there, or is a mistake. */
+function haveFolder(stack: StackPaths, unit: Service, folder: string): void {
+  if (folder.startsWith(`${stack.dir}/`) || folder === stack.inbox) mkdirSync(folder, { recursive: true });
+  else if (!existsSync(folder))
+    throw new StackError('NO_FOLDER', `${unit.name}: there is no folder ${folder}`, 'give one that is there');
 }
 
 const foreign = (spec: ContainerSpec, project: string): StackError =>

@@ -63,7 +63,12 @@ function unreachable(error: unknown, where: string): unknown {
       `no Docker engine answers at ${where} (${message})`,
       'start it: sudo systemctl start docker, or Docker Desktop',
     );
-  return error;
+  if (statusOf(error) === undefined) return error;
+  return new StackError(
+    'NO_DOCKER',
+    `what answers at ${where} is no Docker engine: ${saidBy(error) || `it answers ${statusOf(error)}`}`,
+    'correct DOCKER_HOST, or unset it',
+  );
 }
 
 /** The engine's status code of an error, e.g. 404. */

@@ -83,6 +83,13 @@ async function refuseNative(stack: StackPaths): Promise<void> {
 
 async function ensureNetwork({ docker, project, stack }: DockerSession): Promise<void> {
   const found = await docker.listNetworks({ filters: { name: [project] } });
-  if (found.some(({ Name }) => Name === project)) return;
+  const same = found.find(({ Name }) => Name === project);
+  if (same?.Labels?.[LABELS.stack] === stack.name) return;
+  if (same)
+    throw new StackError(
+      'FOREIGN_NETWORK',
+      `the network ${project} is none of this stack's`,
+      `rename the stack (STACK=<name>), or remove it if nobody needs it: docker network rm ${project}`,
+    );
   await docker.createNetwork({ Name: project, Driver: 'bridge', Labels: { [LABELS.stack]: stack.name } });
 }

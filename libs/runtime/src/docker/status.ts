@@ -66,10 +66,12 @@ export async function stopContainers(stack: StackPaths, kept?: string): Promise<
   const all = await containersIn(docker, stack.name);
   const containers = all.filter(({ Labels }) => !kept || Labels[LABELS.process] !== kept);
   await endInOrder(docker, stack, containers);
-  await docker
-    .getNetwork(projectOf(stack))
-    .remove()
-    .catch(() => undefined);
+  const networks = await docker.listNetworks({ filters: { label: [`${LABELS.stack}=${stack.name}`] } });
+  for (const { Id } of networks)
+    await docker
+      .getNetwork(Id)
+      .remove()
+      .catch(() => undefined);
   rmSync(markerOf(stack), { force: true });
   return [...new Set(containers.flatMap(({ Labels }) => Labels[LABELS.unit] ?? []))].sort();
 }
