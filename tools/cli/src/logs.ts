@@ -30,7 +30,9 @@ export async function logs(
   const chosen = unit ? units.filter((one) => one.name === unit) : units;
   const files = chosen.flatMap((one) => one.logs);
   if (files.length === 0) {
-    const withLogs = units.filter((one) => one.logs.length > 0).map((one) => one.name);
+    const withLogs = units
+      .filter(({ logs: own, pids }) => own.length > 0 || pids.length > 0)
+      .map((one) => one.name);
     throw new StackError(
       'NO_LOG',
       unit && names.has(unit)

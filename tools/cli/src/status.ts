@@ -1,14 +1,31 @@
-import { type StackStatus, type UnitStatus, forStack, isWell, stackPaths, stackStatus } from '@stack/runtime';
+import {
+  type StackPaths,
+  type StackStatus,
+  type UnitStatus,
+  WHERE,
+  deployIn,
+  forStack,
+  isWell,
+  readMove,
+  stackPaths,
+  stackStatus,
+} from '@stack/runtime';
 
 /** `stack status`: exit status 1 when something isn't healthy. */
 export async function status(options: { json?: boolean }): Promise<void> {
   const stack = stackPaths();
   const now = await stackStatus(stack);
   if (options.json) console.log(JSON.stringify(now.units, null, 2));
-  else if (now.units.length === 0)
-    console.log(forStack(`The stack ${stack.name} isn't deployed → make deploy-local`));
+  else if (now.units.length === 0) console.log(forStack(notDeployed(stack)));
   else printStatus(now);
   if (!now.units.every(isWell)) process.exitCode = 1;
+}
+
+function notDeployed(stack: StackPaths): string {
+  const move = readMove(stack);
+  const runtime = move && (move.done ? move.to : move.from);
+  const where = runtime ? `; its data is ${WHERE[runtime]}` : '';
+  return `The stack ${stack.name} isn't deployed${where} → ${deployIn(runtime ?? 'native')}`;
 }
 
 /** One table: unit, address, health, memory; what is wrong below it. */

@@ -107,7 +107,8 @@ function unitStatus(
     memoryBytes: sum('memoryBytes'),
     cpuSeconds: sum('cpuSeconds'),
     restarts: processes.reduce((total, one) => total + one.restarts, 0),
-    logs: logsOf(stack, entry.unit),
+    // A container's are the engine's.
+    logs: entry.runtime === 'docker' ? [] : logsOf(stack, entry.unit),
   };
 }
 
