@@ -25,7 +25,7 @@ def serve(file: str, port: int) -> None:
     def query(query: Query) -> list[dict]:
         result = connection.cursor().execute(query.sql, query.params)
         names = [column[0] for column in result.description]
-        return [dict(zip(names, row)) for row in result.fetchall()]
+        return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
     uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning")
 
