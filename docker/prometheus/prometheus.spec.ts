@@ -1,21 +1,8 @@
-import { type PlanContext, type RegistryEntry, type Value, resolve } from '@stack/model';
+import { type PlanContext, type Value, resolve } from '@stack/model';
+import { registryEntry } from '@stack/testing';
 import { prometheus, targets } from './service';
 
-const entry = (unit: string, metrics?: RegistryEntry['metrics']): RegistryEntry => ({
-  unit,
-  kind: 'service',
-  layer: 'service',
-  summary: unit,
-  hash: '',
-  deployedAt: '',
-  root: `docker/${unit}`,
-  dependsOn: [],
-  ports: {},
-  processes: [],
-  metrics,
-  collects: false,
-});
-const registry = [entry('a', { target: 'a:8080', path: '/stats' }), entry('b')];
+const registry = [registryEntry('a', { metrics: { target: 'a:8080', path: '/stats' } }), registryEntry('b')];
 
 describe('Prometheus', () => {
   it('asks who tells metrics, under the path that they say', () => {

@@ -2,23 +2,11 @@ import * as http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { RegistryEntry } from '@stack/model';
 import { writeEntry } from '@stack/runtime';
-import { TestStack, eventually } from '@stack/testing';
+import { TestStack, eventually, registryEntry } from '@stack/testing';
 import { routes, traefik } from './service';
 
-const entry = (unit: string, target?: string): RegistryEntry => ({
-  unit,
-  kind: 'service',
-  layer: 'service',
-  summary: unit,
-  hash: '',
-  deployedAt: '',
-  root: unit,
-  dependsOn: [],
-  ports: {},
-  processes: [],
-  collects: false,
-  route: target === undefined ? undefined : { host: `${unit}.localhost`, target },
-});
+const entry = (unit: string, target?: string): RegistryEntry =>
+  registryEntry(unit, target === undefined ? {} : { route: { host: `${unit}.localhost`, target } });
 
 describe('traefik', () => {
   let stack: TestStack;

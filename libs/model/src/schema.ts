@@ -144,7 +144,7 @@ export const serviceSchema = z.strictObject({
   route: z.strictObject({ port: key, path: z.string().startsWith('/').optional() }).optional(),
   memory,
   collect: z.strictObject({ into: key, files: fn }).optional(),
-  metrics: z.strictObject({ port: key, path: z.string().startsWith('/').default('/metrics') }).optional(),
+  metrics: z.strictObject({ port: key, path: z.string().startsWith('/').optional() }).optional(),
 });
 
 export const moduleSchema = z.strictObject({

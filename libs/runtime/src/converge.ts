@@ -92,10 +92,10 @@ export const folderOf = ({ stack, loader }: Pick<Workplace, 'stack' | 'loader'>,
 /** A unit that isn't there in this runtime. */
 export const left = (why: string): Deployed => ({ changed: false, summary: why, left: true });
 
-/** Why a deploy leaves the unit alone; undefined when it doesn't. What was deployed with a profile stays without it. */
-export function reasonForLeaving(stack: StackPaths, unit: Unit): string | undefined {
+/** A unit that PROFILES doesn't ask for; undefined when it does. What was deployed with a profile stays without it. */
+export function leftUnasked(stack: StackPaths, unit: Unit): Deployed | undefined {
   if (isWanted(unit) || readEntry(stack, unit.name)) return undefined;
-  return `is there with PROFILES=${unit.profiles.join(' or PROFILES=')}`;
+  return left(`is there with PROFILES=${unit.profiles.join(' or PROFILES=')}`);
 }
 
 /** @param isOwn whether the process that listens belongs to the unit */

@@ -2,5 +2,6 @@ export { type Containers, containersHere } from './containers';
 export * from './docker';
 export { findBrowser, launchBrowser } from './browser';
 export { Moto, freePort } from './moto';
+export { registryEntry } from './registry';
 export { TestStack } from './test-stack';
 export { eventually } from './wait';

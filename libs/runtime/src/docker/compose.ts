@@ -42,9 +42,10 @@ export function composeOf({ stack: given, ...rest }: Place, folder: string): Com
     .filter((unit): unit is Service => unit.kind === 'service')
     .sort((a, b) => a.name.localeCompare(b.name));
   const values = new ContainerValues(stack, loader, place.ports);
-  const specs = services
-    .filter(({ docker }) => docker)
-    .flatMap((service) => containersOf(service, stack, values, services).map((spec) => ({ service, spec })));
+  const inContainers = services.filter(({ docker }) => docker);
+  const specs = inContainers.flatMap((service) =>
+    containersOf(service, stack, values, services).map((spec) => ({ service, spec })),
+  );
   const conditions = new Map(specs.map(({ spec }) => [spec.name, conditionOf(spec)]));
   const volumes = [...new Set(specs.flatMap(({ spec }) => spec.mounts.map(({ volume }) => volume)))].sort();
   const secrets = specs.flatMap(({ spec }) =>
@@ -71,7 +72,7 @@ export function composeOf({ stack: given, ...rest }: Place, folder: string): Com
       }),
     },
     secrets: Object.fromEntries(secrets),
-    collected: collected(place, services),
+    collected: collected(place, values, inContainers),
   };
 }
 
@@ -82,20 +83,23 @@ const profilesOf = ({ profiles }: Service): object =>
 const conditionOf = ({ probe, health }: ContainerSpec): string =>
   !probe ? 'service_completed_successfully' : health ? 'service_healthy' : 'service_started';
 
-function collected(place: Place, services: readonly Service[]): Record<string, string> {
+function collected(
+  place: Place,
+  values: ContainerValues,
+  services: readonly Service[],
+): Record<string, string> {
   const { stack, loader, ports } = place;
   const parts = {
     ...place,
     resolver: nativeResolver(stack, loader, ports),
-    values: new ContainerValues(stack, loader, ports),
+    values,
     progress: () => undefined,
   };
-  const inContainers = services.filter(({ docker }) => docker);
-  const entries = inContainers.map((service) =>
+  const entries = services.map((service) =>
     entryOf(place, service, { hash: '', processes: [], reachedAt: (port) => addressOf(service, port) }),
   );
   return Object.fromEntries(
-    inContainers.flatMap((service) => collectedBy(service, entries, planContext(service, parts))),
+    services.flatMap((service) => collectedBy(service, entries, planContext(service, parts))),
   );
 }
 

@@ -10,7 +10,7 @@ import {
   converge,
   folderOf,
   left,
-  reasonForLeaving,
+  leftUnasked,
   recordingFailure,
   register,
   resolveProbe,
@@ -66,8 +66,8 @@ const told = (error: unknown, unit: string): unknown =>
     : new StackError('DOCKER_REFUSED', `${unit}: the Docker engine refuses: ${saidBy(error)}`);
 
 async function deploy(session: DockerSession, unit: Unit, say: Say): Promise<Deployed> {
-  const reason = reasonForLeaving(session.stack, unit);
-  if (reason) return left(reason);
+  const unasked = leftUnasked(session.stack, unit);
+  if (unasked) return unasked;
   switch (unit.kind) {
     case 'service':
       return deployService(session, unit, say);
@@ -124,7 +124,7 @@ async function deployService(session: DockerSession, unit: Service, say: Say): P
       await docker.createContainer({ ...options, Labels: { ...options.Labels, [LABELS.hash]: hash } });
       started.push(spec.process);
     }
-    await (spec.probe ? start(session, unit, spec, spec.probe, say) : runToItsEnd(session, unit, spec, say));
+    await (spec.probe ? start(session, unit, spec, spec.probe, say) : runToItsEnd(session, spec, say));
   }
   const hash = sha256([...hashes, ...(unit.setUp ? [digest([folderOf(session, unit)])] : [])].join());
   if (unit.setUp && readEntry(stack, unit.name)?.hash !== hash) {
@@ -250,8 +250,7 @@ async function start(
   probe: Probe,
   say: Say,
 ): Promise<void> {
-  const name = containerName(session.project, spec.name);
-  const container = session.docker.getContainer(name);
+  const container = session.docker.getContainer(containerName(session.project, spec.name));
   await begin(container, spec);
   const target = resolveProbe(session, unit, probe);
   const deadline = Date.now() + PATIENCE;
@@ -260,11 +259,10 @@ async function start(
   for (let reason = ''; ;) {
     const { State, RestartCount } = await container.inspect();
     if (!State.Running || RestartCount > before)
-      throw new StackError(
-        'NOT_READY',
-        `${spec.name} ends at once, with exit status ${State.ExitCode}${State.OOMKilled ? ' (it needed more than its memory)' : ''}`,
-        `make logs s=${unit.name}`,
-        await lastLines(session.docker, name, SHOWN),
+      throw await notReady(
+        session,
+        spec,
+        `ends at once, with exit status ${State.ExitCode}${State.OOMKilled ? ' (it needed more than its memory)' : ''}`,
       );
     try {
       await ask(target, Date.parse(State.StartedAt));
@@ -273,12 +271,7 @@ async function start(
       reason = (error as Error).message;
     }
     if (Date.now() > deadline)
-      throw new StackError(
-        'NOT_READY',
-        `${spec.name} isn't ready after ${PATIENCE / 1_000} s: ${reason}`,
-        `make logs s=${unit.name}`,
-        await lastLines(session.docker, name, SHOWN),
-      );
+      throw await notReady(session, spec, `isn't ready after ${PATIENCE / 1_000} s: ${reason}`);
     await new Promise((done) => setTimeout(done, POLL));
   }
 }
@@ -296,24 +289,23 @@ const isDone = ({ State }: Docker.ContainerInspectInfo): boolean =>
   State.Status === 'exited' && State.ExitCode === 0;
 
 /** Starts what is done first and waits until it has ended well. */
-async function runToItsEnd(
-  session: DockerSession,
-  unit: Service,
-  spec: ContainerSpec,
-  say: Say,
-): Promise<void> {
-  const name = containerName(session.project, spec.name);
-  const container = session.docker.getContainer(name);
+async function runToItsEnd(session: DockerSession, spec: ContainerSpec, say: Say): Promise<void> {
+  const container = session.docker.getContainer(containerName(session.project, spec.name));
   say(`${spec.name} is at work`);
   await begin(container, spec);
   const { StatusCode } = (await container.wait()) as { StatusCode: number };
   if (StatusCode === 0) return;
-  throw new StackError(
-    'NOT_READY',
-    `${spec.name} ends with exit status ${StatusCode}, so ${unit.name} isn't started`,
-    `make logs s=${unit.name}`,
-    await lastLines(session.docker, name, SHOWN),
-  );
+  throw await notReady(session, spec, `ends with exit status ${StatusCode}, so ${spec.unit} isn't started`);
+}
+
+/** With the end of its log. */
+async function notReady(
+  { docker, project }: DockerSession,
+  { name, unit }: ContainerSpec,
+  what: string,
+): Promise<StackError> {
+  const lines = await lastLines(docker, containerName(project, name), SHOWN);
+  return new StackError('NOT_READY', `${name} ${what}`, `make logs s=${unit}`, lines);
 }
 
 function notStarted(spec: ContainerSpec, said: string): StackError {

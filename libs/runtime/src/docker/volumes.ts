@@ -21,10 +21,9 @@ export async function prepareVolumes(
   spec: ContainerSpec,
   image: string,
 ): Promise<void> {
-  const fresh: Mount[] = [];
-  for (const mount of spec.mounts) if (await ensureVolume(session, mount.volume)) fresh.push(mount);
   const [uid, gid] = ownerOf(spec);
-  if (spec.user) for (const mount of fresh) await own(session, image, mount, uid, gid);
+  for (const mount of spec.mounts)
+    if ((await ensureVolume(session, mount.volume)) && spec.user) await own(session, image, mount, uid, gid);
   const secrets = secretsMount(spec);
   if (!secrets) return;
   await ensureVolume(session, secrets.volume);

@@ -17,7 +17,7 @@ import {
   collect,
   converge,
   left,
-  reasonForLeaving,
+  leftUnasked,
   recordingFailure,
   register,
   resolveProbe,
@@ -40,8 +40,8 @@ export async function deployUnit(session: Session, name: string, say: Say): Prom
 }
 
 async function deploy(session: Session, unit: Unit, say: Say): Promise<Deployed> {
-  const reason = reasonForLeaving(session.stack, unit);
-  if (reason) return left(reason);
+  const unasked = leftUnasked(session.stack, unit);
+  if (unasked) return unasked;
   const context = planContext(unit, { ...session, progress: say });
   switch (unit.kind) {
     case 'service':

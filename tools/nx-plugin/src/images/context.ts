@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import * as path from 'node:path';
 import type { ProjectGraph } from '@nx/devkit';
-import { type Service, StackError, isProbe } from '@stack/model';
+import { type Service, StackError, insideOf, isProbe } from '@stack/model';
 import { digest, sha256 } from '@stack/runtime';
 import { refuseForeign } from './elf';
 import type { Platform } from './platform';
@@ -254,7 +254,7 @@ function sbom(app: string, made: string, file: string): void {
 /** The health check of a service as a script; where several processes have one image, each runtime gives them their own. */
 function healthScript(service: Service): string {
   const probe = isProbe(service.ready) ? service.ready : undefined;
-  const command = probe && service.docker?.health?.(probe, service.ports[probe.port].number, '127.0.0.1');
+  const command = probe && service.docker?.health?.(probe, insideOf(service.ports[probe.port]), '127.0.0.1');
   if (!command) return 'exit 0\n';
   return `exec ${command.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ')}\n`;
 }
