@@ -7,11 +7,13 @@ const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const { availableParallelism } = require('node:os');
 const path = require('node:path');
+const { stripVTControlCharacters } = require('node:util');
 
 const ROOT = path.resolve(__dirname, '..', '..');
 /** Specs start real servers: no more at once than the machine has processors. */
 const CORES = `--parallel=${availableParallelism()}`;
 const RESULTS = path.join(ROOT, 'test-results');
+const REASON_LINES = 25;
 
 /** Runs Nx; true when everything went well. */
 function nx(...args) {
@@ -27,6 +29,7 @@ function jestTests(file) {
     return assertionResults.map((test) => ({
       name: `${spec}: ${test.fullName}`,
       status: test.status === 'passed' ? 'passed' : test.status === 'failed' ? 'failed' : 'skipped',
+      message: test.failureMessages?.join('\n'),
     }));
   });
 }
@@ -43,7 +46,16 @@ function pytestTests(file) {
       : /<skipped\b/.test(match[4] ?? '')
         ? 'skipped'
         : 'passed',
+    message: match[4],
   }));
+}
+
+/** The beginning of what a failed test said, indented: the log above is long, and CI keeps its end. */
+function reasonOf({ message = '' }) {
+  const lines = stripVTControlCharacters(message)
+    .split('\n')
+    .filter((line) => line.trim());
+  return lines.slice(0, REASON_LINES).map((line) => `    ${line.slice(0, 300)}`);
 }
 
 function allowedSkips() {
@@ -73,7 +85,7 @@ function main() {
   const count = (status) => tests.filter((test) => test.status === status);
   const allowed = allowedSkips();
   const forbidden = count('skipped').filter((test) => !allowed.includes(test.name));
-  for (const test of count('failed')) console.log(`✘ ${test.name}`);
+  for (const test of count('failed')) console.log([`✘ ${test.name}`, ...reasonOf(test)].join('\n'));
   for (const test of count('skipped')) console.log(`- skipped: ${test.name}`);
   for (const test of forbidden)
     console.log(
