@@ -5,6 +5,7 @@ import type { Format } from './formats/format';
 import { Pool } from './pool';
 import { checkTree, type SyntaxTree } from './sandbox/check';
 import { answersDir, engineOptions } from './sandbox/engine';
+import { Session } from './session';
 import type { Settings } from './settings';
 
 export interface TableInfo {
@@ -24,8 +25,9 @@ export class Database {
     readonly snapshot: LocalSnapshot,
     readonly tables: TableInfo[],
     private readonly instance: DuckDBInstance,
-    private readonly connections: DuckDBConnection[],
-    private readonly pool: Pool<DuckDBConnection>,
+    private readonly own: DuckDBConnection,
+    private readonly sessions: Session[],
+    private readonly pool: Pool<Session>,
     private readonly checker: Pool<DuckDBPreparedStatement>,
     private readonly internal: ReadonlySet<string>,
     private readonly settings: Settings,
@@ -35,15 +37,16 @@ export class Database {
     const instance = await DuckDBInstance.create(snapshot.path, engineOptions(settings));
     try {
       const own = await instance.connect();
-      const connections = await Promise.all(
-        Array.from({ length: settings.connections }, () => instance.connect()),
+      const sessions = await Promise.all(
+        Array.from({ length: settings.connections }, async () => new Session(await instance.connect())),
       );
       return new Database(
         snapshot,
         await readTables(own),
         instance,
-        [own, ...connections],
-        new Pool(connections, settings.queueLimit),
+        own,
+        sessions,
+        new Pool(sessions, settings.queueLimit),
         new Pool([await own.prepare('SELECT json_serialize_sql($1::VARCHAR)')], Number.MAX_SAFE_INTEGER),
         await readInternal(own),
         settings,
@@ -61,10 +64,7 @@ export class Database {
    */
   async query(query: Query): Promise<Answer> {
     await this.check(query.sql, query.signal);
-    return this.pool.lend(
-      (connection) => execute(connection, query, this.settings.answerLimit),
-      query.signal,
-    );
+    return this.pool.lend((session) => execute(session, query, this.settings.answerLimit), query.signal);
   }
 
   /**
@@ -78,11 +78,12 @@ export class Database {
     const { signal } = query;
     const { answerLimit, snapshotDir, spillLimit } = this.settings;
     const room = { memory: answerLimit, dir: answersDir(snapshotDir), disk: spillLimit, signal };
-    return this.pool.lend((connection) => stream(connection, query, format, room, write), signal);
+    return this.pool.lend((session) => stream(session, query, format, room, write), signal);
   }
 
   close(): void {
-    for (const connection of this.connections) connection.closeSync();
+    for (const session of this.sessions) session.close();
+    this.own.closeSync();
     this.instance.closeSync();
   }
 

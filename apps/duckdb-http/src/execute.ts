@@ -1,16 +1,17 @@
-import type {
-  DuckDBConnection,
-  DuckDBDataChunk,
-  DuckDBPreparedStatement,
-  DuckDBResult,
-  Json,
+import {
+  type DuckDBDataChunk,
+  type DuckDBPreparedStatement,
+  type DuckDBResult,
+  type Json,
+  ResultReturnType,
 } from '@duckdb/node-api';
 import { RequestError } from '@stack/http-server';
 import { collectGarbage } from './collect-garbage';
 import { fromEngine, isInterrupt } from './engine-error';
-import { type Column, checkSize, type Format, type Room } from './formats/format';
+import { checkSize, type Format, type Room } from './formats/format';
 import { toJson } from './json-values';
-import { bindParameters, type Parameters } from './parameters';
+import type { Parameters } from './parameters';
+import type { Described, Session } from './session';
 
 export interface Query {
   sql: string;
@@ -42,21 +43,14 @@ const EXPLAINED = 64;
  * @param answerLimit most bytes of JSON in the rows
  * @throws RequestError
  */
-export async function execute(
-  connection: DuckDBConnection,
-  query: Query,
-  answerLimit: number,
-): Promise<Answer> {
-  return inTransaction(connection, query.signal, async (transaction) => {
-    const statement = await prepare(connection, query.sql, query.params);
-    try {
+export async function execute(session: Session, query: Query, answerLimit: number): Promise<Answer> {
+  return interruptible(session, query.signal, () =>
+    session.withStatement(query.sql, query.params, async (statement) => {
       const result = await statement.stream();
-      const chunks = chunksOf(result, statement, transaction);
-      return await gather(result, chunks, query.maxRows ?? Infinity, answerLimit);
-    } finally {
-      statement.destroySync();
-    }
-  });
+      const chunks = chunksOf(session, result, statement, query.signal);
+      return gather(result, chunks, query.maxRows ?? Infinity, answerLimit);
+    }),
+  );
 }
 
 /**
@@ -67,73 +61,40 @@ export async function execute(
  * @throws RequestError also in mid-stream: what was written until then is no whole answer
  */
 export async function stream(
-  connection: DuckDBConnection,
+  session: Session,
   query: Query,
   format: Format,
   room: Room,
   write: (bytes: Uint8Array) => Promise<void>,
 ): Promise<void> {
-  await inTransaction(connection, query.signal, async (transaction) => {
-    const { columns, from } = await describe(connection, query);
+  const { sql, params, signal } = query;
+  await interruptible(session, signal, async () => {
+    const { columns, from } = await session.columnsOf(sql, params, () => describe(session, query));
     const encoder = await format.encoder(columns, room);
     const names = columns.map((_, i) => `c${i}`).join(', ');
     const limit = query.maxRows === undefined ? '' : ` LIMIT ${query.maxRows}`;
-    const sql = `${from} q(${names}) SELECT ${encoder.select}${limit}`;
-    const statement = await prepare(connection, sql, query.params).catch(shiftPosition);
-    try {
-      const result = await statement.stream();
-      for await (const bytes of encoder.encode(chunksOf(result, statement, transaction))) await write(bytes);
-    } catch (error) {
-      shiftPosition(error);
-    } finally {
-      statement.destroySync();
-    }
+    const encoded = `${from} q(${names}) SELECT ${encoder.select}${limit}`;
+    await session
+      .withStatement(encoded, params, async (statement) => {
+        const chunks = chunksOf(session, await statement.stream(), statement, signal);
+        for await (const bytes of encoder.encode(chunks)) await write(bytes);
+      })
+      .catch(shiftPosition);
   });
 }
 
-/** Ends a transaction well. Alone, a COMMIT after an error rolls back and says nothing; a SELECT before it fails. */
-const COMMIT = 'SELECT 1; COMMIT';
-
-/** How a transaction is ended. */
-interface Transaction {
-  /** @throws when something in it has failed, even if nothing said so */
-  commit: () => Promise<void>;
-  /** Gives up what was done and begins anew. */
-  restart: () => Promise<void>;
-}
-
-/** Lends the connection to `work`, inside a transaction, and leaves it clean. */
-async function inTransaction<R>(
-  connection: DuckDBConnection,
-  signal: AbortSignal,
-  work: (transaction: Transaction) => Promise<R>,
-): Promise<R> {
+/** Does `work`, whose queries are interrupted when the signal aborts. */
+async function interruptible<R>(session: Session, signal: AbortSignal, work: () => Promise<R>): Promise<R> {
   signal.throwIfAborted();
   // Again and again: an interrupt that falls between two steps of this query is lost.
   let repeat: NodeJS.Timeout | undefined;
   const interrupt = (): void => {
-    connection.interrupt();
-    repeat = setInterval(() => connection.interrupt(), 20);
+    session.interrupt();
+    repeat = setInterval(() => session.interrupt(), 20);
   };
   signal.addEventListener('abort', interrupt, { once: true });
-  let open = false;
-  const begin = async (): Promise<void> => {
-    await connection.run('BEGIN TRANSACTION READ ONLY');
-    open = true;
-  };
   try {
-    await begin();
-    const done = await work({
-      commit: async () => {
-        await connection.run(COMMIT);
-        open = false;
-      },
-      restart: async () => {
-        signal.throwIfAborted();
-        await connection.run('ROLLBACK');
-        await begin();
-      },
-    });
+    const done = await work();
     signal.throwIfAborted();
     return done;
   } catch (error) {
@@ -142,51 +103,39 @@ async function inTransaction<R>(
   } finally {
     signal.removeEventListener('abort', interrupt);
     clearInterval(repeat);
-    // Given up early, or failed.
-    if (open) await connection.run('ROLLBACK').catch(() => undefined);
-  }
-}
-
-async function prepare(
-  connection: DuckDBConnection,
-  sql: string,
-  params: Parameters,
-): Promise<DuckDBPreparedStatement> {
-  const statement = await connection.prepare(sql);
-  try {
-    bindParameters(statement, params);
-    return statement;
-  } catch (error) {
-    statement.destroySync();
-    throw error;
   }
 }
 
 /**
- * The result's chunks, then the commit. An error in mid-stream looks like the stream's end; the commit tells the two
- * apart. What the error was only the query itself says, when it is run for the whole at once.
+ * The result's chunks. An error in mid-stream looks like the stream's end, but the result has no kind any more. What the
+ * error was only the query itself says, when it is run for the whole at once.
  */
 async function* chunksOf(
+  session: Session,
   result: DuckDBResult,
   statement: DuckDBPreparedStatement,
-  { commit, restart }: Transaction,
+  signal: AbortSignal,
 ): AsyncGenerator<DuckDBDataChunk, void> {
   let fetched = 0;
-  for (;;) {
-    const chunk = await result.fetchChunk();
-    if (!chunk || chunk.rowCount === 0) break;
-    yield chunk;
-    fetched += 1;
-    if (fetched % COLLECT_EVERY === 0) collectGarbage();
-  }
+  let ended = false;
   try {
-    await commit();
-  } catch (error) {
-    if (fetched > EXPLAINED) throw error;
-    await restart();
-    await statement.run();
-    throw error;
+    for (;;) {
+      const chunk = await result.fetchChunk();
+      if (!chunk || chunk.rowCount === 0) break;
+      yield chunk;
+      fetched += 1;
+      if (fetched % COLLECT_EVERY === 0) collectGarbage();
+    }
+    ended = true;
+  } finally {
+    if (!ended) await session.giveUp();
   }
+  if (result.returnType !== ResultReturnType.INVALID) return;
+  signal.throwIfAborted();
+  if (fetched <= EXPLAINED) await statement.run();
+  throw new RequestError(400, 'invalid_sql', 'the query failed after its first rows', {
+    remedy: 'count what it returns, SELECT count(*) FROM (…), which says why',
+  });
 }
 
 /** What stands before the caller's SQL when it is read from. */
@@ -196,32 +145,28 @@ const FROM = 'FROM (\n';
  * The columns of a query, and the SQL to read from it. The types are only known with the parameters' values, so it is
  * run for no row.
  */
-async function describe(
-  connection: DuckDBConnection,
-  { sql, params }: Query,
-): Promise<{ columns: Column[]; from: string }> {
+async function describe(session: Session, { sql, params }: Query): Promise<Described> {
+  const columnsFrom = async (from: string): Promise<Described> =>
+    session.withStatement(`${from} LIMIT 0`, params, async (statement) => {
+      const result = await statement.run();
+      const names = result.deduplicatedColumnNames();
+      return { from, columns: result.columnTypes().map((type, i) => ({ name: names[i]!, type })) };
+    });
   // A semicolon at the end can't stand in brackets. One with a comment after it is left: the engine writes that anew.
-  let from = `${FROM}${sql.replace(/[;\s]+$/, '')}\n)`;
-  let statement: DuckDBPreparedStatement;
   try {
-    statement = await prepare(connection, `${from} LIMIT 0`, params);
+    return await columnsFrom(`${FROM}${sql.replace(/[;\s]+$/, '')}\n)`);
   } catch (error) {
     if (!/;\s*(--|\/\*)/.test(sql)) return shiftPosition(error);
-    const anew = await connection.runAndReadAll(
-      'SELECT json_deserialize_sql(json_serialize_sql($1::VARCHAR)::JSON)',
-      [sql],
-    );
-    from = `${FROM}${String(anew.value(0, 0))}\n)`;
-    statement = await prepare(connection, `${from} LIMIT 0`, params).catch(shiftPosition);
-  }
-  try {
-    const result = await statement.run();
-    const names = result.deduplicatedColumnNames();
-    return { from, columns: result.columnTypes().map((type, i) => ({ name: names[i]!, type })) };
-  } catch (error) {
-    return shiftPosition(error);
-  } finally {
-    statement.destroySync();
+    return await session
+      .withStatement(
+        'SELECT json_deserialize_sql(json_serialize_sql($1::VARCHAR)::JSON)',
+        [sql],
+        async (one) => {
+          const anew = await one.runAndReadAll();
+          return columnsFrom(`${FROM}${String(anew.value(0, 0))}\n)`);
+        },
+      )
+      .catch(shiftPosition);
   }
 }
 

@@ -1,0 +1,72 @@
+import type { DuckDBConnection, DuckDBPreparedStatement } from '@duckdb/node-api';
+import { LRUCache } from 'lru-cache';
+import type { Column } from './formats/format';
+import { bindParameters, type Parameters } from './parameters';
+
+/** Characters of SQL whose statements and columns a connection keeps. */
+const KEPT = 131_072;
+
+/** What is known of a query before it runs. */
+export interface Described {
+  columns: Column[];
+  /** SQL that reads from it. */
+  from: string;
+}
+
+/** A connection that keeps what it has prepared: to parse and plan a small query takes longer than to run it. */
+export class Session {
+  private readonly statements = new LRUCache<string, DuckDBPreparedStatement>({
+    maxSize: KEPT,
+    sizeCalculation: (_, sql) => sql.length + 1,
+    dispose: (statement) => statement.destroySync(),
+  });
+  private readonly described = new LRUCache<string, Described>({
+    maxSize: KEPT,
+    sizeCalculation: (_, sql) => sql.length + 1,
+  });
+
+  constructor(private readonly connection: DuckDBConnection) {}
+
+  /** Lends a statement with its parameters bound. */
+  async withStatement<R>(
+    sql: string,
+    params: Parameters,
+    work: (statement: DuckDBPreparedStatement) => Promise<R>,
+  ): Promise<R> {
+    let statement = this.statements.get(sql);
+    const kept = sql.length < KEPT;
+    if (!statement) {
+      statement = await this.connection.prepare(sql);
+      if (kept) this.statements.set(sql, statement);
+    }
+    try {
+      bindParameters(statement, params);
+      return await work(statement);
+    } finally {
+      if (!kept) statement.destroySync();
+    }
+  }
+
+  /** What `describe` finds out of a query. Asked each time when there are parameters, whose values may decide on types. */
+  async columnsOf(sql: string, params: Parameters, describe: () => Promise<Described>): Promise<Described> {
+    const known = this.described.get(sql);
+    if (known) return known;
+    const found = await describe();
+    if (Object.keys(params).length === 0) this.described.set(sql, found);
+    return found;
+  }
+
+  interrupt(): void {
+    this.connection.interrupt();
+  }
+
+  /** Gives up a result that wasn't read to its end: its memory, and what still works for it. */
+  async giveUp(): Promise<void> {
+    await this.connection.run('SELECT 1').catch(() => undefined);
+  }
+
+  close(): void {
+    this.statements.clear();
+    this.connection.closeSync();
+  }
+}
