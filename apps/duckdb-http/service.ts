@@ -1,5 +1,5 @@
 import { fargate } from '@stack/ecs';
-import { defineService, generated, httpReady, nodeHealth, nodeProgram, own, stack } from '@stack/model';
+import { defineService, generated, httpReady, nodeHealth, nodeProgram, own, stack, text } from '@stack/model';
 import { lakeReader } from '@stack/s3';
 
 export const duckdbHttp = defineService({
@@ -7,12 +7,15 @@ export const duckdbHttp = defineService({
   summary: 'SQL over HTTP on the published data',
   ports: { http: { number: 4200, protocol: 'http' } },
   secrets: { token: generated() },
-  volumes: { snapshots: '/snapshots' },
+  volumes: { snapshots: '/snapshots', access: '/access' },
   env: {
     ...lakeReader,
     HOST: stack.bind,
     PORT: own.port('http'),
     SNAPSHOT_DIR: own.volume('snapshots'),
+    TOKENS_FILE: text`${own.volume('access')}/tokens.json`,
+    // Of `make deploy`'s environment, or of .env: origins whose pages may read from a browser.
+    CORS_ORIGINS: process.env.CORS_ORIGINS ?? '',
     API_TOKEN: own.secret('token'),
     // One heap of malloc's for all threads: 20 MB less at rest.
     MALLOC_ARENA_MAX: '2',

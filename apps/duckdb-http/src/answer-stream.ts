@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { RequestError } from '@stack/http-server';
 import type { FastifyReply } from 'fastify';
 
 /** Bytes held back before an answer begins: until then an error still has a status of its own. */
@@ -13,32 +14,51 @@ export class AnswerStream {
   /**
    * @param signal aborted when the caller has gone or took too long
    * @param progress called whenever the caller has taken what was written
+   * @param most bytes that the answer may have
    */
   constructor(
     private readonly reply: FastifyReply,
     private readonly signal: AbortSignal,
     private readonly progress: () => void,
+    private readonly most = Infinity,
   ) {}
 
-  /** Resolves when the caller takes more. @throws the signal's reason */
-  async write(bytes: Uint8Array): Promise<void> {
+  /** @returns undefined, or what resolves when the caller takes more. @throws the signal's reason */
+  write(bytes: Uint8Array): Promise<void> | undefined {
     this.signal.throwIfAborted();
     this.size += bytes.length;
-    if (!this.begun) {
-      this.held.push(bytes);
-      if (this.size < HELD) return;
-      this.begin();
-      await this.send(Buffer.concat(this.held));
-      this.held = [];
-      return;
-    }
-    await this.send(bytes);
+    this.checkSize(this.size);
+    if (this.begun) return this.send(bytes);
+    this.held.push(bytes);
+    if (this.size < HELD) return undefined;
+    this.begin();
+    const held = Buffer.concat(this.held);
+    this.held = [];
+    return this.send(held);
   }
 
-  /** The whole answer is written. */
-  end(): void {
-    if (this.begun) this.reply.raw.end();
-    else void this.reply.send(Buffer.concat(this.held));
+  /**
+   * The whole answer is written.
+   *
+   * @returns the answer when none of it has been sent yet: it is small, and the caller's to send
+   */
+  end(): Buffer | undefined {
+    if (!this.begun) return Buffer.concat(this.held);
+    this.reply.raw.end();
+    return undefined;
+  }
+
+  /** @throws RequestError when an answer may not have as many bytes */
+  checkSize(bytes: number): void {
+    if (bytes <= this.most) return;
+    throw new RequestError(413, 'answer_too_large', `the answer takes more than ${this.most} bytes`, {
+      remedy: 'select fewer columns or rows: this token may have no more at once',
+    });
+  }
+
+  /** Bytes until now. */
+  get bytes(): number {
+    return this.size;
   }
 
   /**
@@ -59,8 +79,11 @@ export class AnswerStream {
     this.reply.raw.writeHead(200, this.reply.getHeaders() as Record<string, string>);
   }
 
-  private async send(bytes: Uint8Array): Promise<void> {
-    if (this.reply.raw.write(bytes)) return;
+  private send(bytes: Uint8Array): Promise<void> | undefined {
+    return this.reply.raw.write(bytes) ? undefined : this.drained();
+  }
+
+  private async drained(): Promise<void> {
     try {
       await once(this.reply.raw, 'drain', { signal: this.signal });
     } catch (error) {

@@ -112,6 +112,7 @@ const ready = findWeed() !== undefined;
     expect(await new Validator().validate({ ...described })).toMatchObject({ valid: true });
     expect(described.openapi).toBe('3.1.0');
     expect(Object.keys(described.paths).sort()).toEqual([
+      '/',
       '/health',
       '/healthz',
       '/metrics',
@@ -120,10 +121,12 @@ const ready = findWeed() !== undefined;
       '/v1/snapshots',
       '/v1/tables',
       '/v1/tables/{name}',
+      '/v1/tokens',
+      '/v1/tokens/{name}',
     ]);
     for (const [path, methods] of Object.entries(described.paths)) {
       for (const { security } of Object.values(methods)) {
-        expect([path, security]).toEqual([path, path.startsWith('/v1/') ? undefined : []]);
+        expect([path, security]).toEqual([path, path === '/' || path.startsWith('/v1/') ? undefined : []]);
       }
     }
   });

@@ -1,12 +1,14 @@
-import { type DuckDBConnection, DuckDBInstance, type DuckDBPreparedStatement } from '@duckdb/node-api';
 import type { LocalSnapshot } from '@stack/snapshot';
+import { type Grant, mayRead } from './access/grant';
+import { Checker } from './checker';
+import { Engine } from './engine';
 import { type Answer, execute, type Query, stream } from './execute';
 import type { Format } from './formats/format';
-import { Pool } from './pool';
-import { checkTree, type SyntaxTree } from './sandbox/check';
-import { answersDir, engineOptions } from './sandbox/engine';
-import { Session } from './session';
+import type { Findings } from './sandbox/check';
+import { answersDir } from './sandbox/engine';
+import type { Session } from './session';
 import type { Settings } from './settings';
+import { Turns } from './turns';
 
 export interface TableInfo {
   name: string;
@@ -14,109 +16,121 @@ export interface TableInfo {
   columns: { name: string; type: string }[];
 }
 
-/** Texts of SQL that passed the check, so that asking again costs nothing. */
-const CHECKED = { entries: 1_000, length: 8_192 };
+/** A query, and whose it is. */
+export interface GrantedQuery extends Query {
+  grant: Grant;
+}
 
-/** One snapshot, open: a locked engine, a pool of connections for queries, and one of its own for checking SQL. */
+/** One snapshot, open for queries. */
 export class Database {
-  private readonly checked = new Set<string>();
+  /** Engines of tokens with memory of their own, by that. */
+  private readonly others = new Map<string, Promise<Engine>>();
 
   private constructor(
     readonly snapshot: LocalSnapshot,
     readonly tables: TableInfo[],
-    private readonly instance: DuckDBInstance,
-    private readonly own: DuckDBConnection,
-    private readonly sessions: Session[],
-    private readonly pool: Pool<Session>,
-    private readonly checker: Pool<DuckDBPreparedStatement>,
-    private readonly internal: ReadonlySet<string>,
+    readonly checker: Checker,
+    private readonly engine: Engine,
+    readonly turns: Turns,
     private readonly settings: Settings,
   ) {}
 
   static async open(snapshot: LocalSnapshot, settings: Settings): Promise<Database> {
-    const instance = await DuckDBInstance.create(snapshot.path, engineOptions(settings));
+    const engine = await Engine.open(snapshot.path, settings);
     try {
-      const own = await instance.connect();
-      const sessions = await Promise.all(
-        Array.from({ length: settings.connections }, async () => new Session(await instance.connect())),
+      const tables = await engine.lend(readTables);
+      const checker = await Checker.open(
+        await engine.own(),
+        tables.map(({ name }) => name),
       );
-      return new Database(
-        snapshot,
-        await readTables(own),
-        instance,
-        own,
-        sessions,
-        new Pool(sessions, settings.queueLimit),
-        new Pool([await own.prepare('SELECT json_serialize_sql($1::VARCHAR)')], Number.MAX_SAFE_INTEGER),
-        await readInternal(own),
-        settings,
-      );
+      const turns = new Turns(settings.connections, settings.queueLimit);
+      return new Database(snapshot, tables, checker, engine, turns, settings);
     } catch (error) {
-      instance.closeSync();
+      engine.close();
       throw error;
     }
   }
 
+  /** The tables that a token may read. */
+  tablesFor(grant: Grant): TableInfo[] {
+    return this.tables.filter(({ name }) => mayRead(grant, name));
+  }
+
   /**
-   * Checks the SQL against the sandbox's rules, then runs it.
+   * Checks the SQL against the sandbox's rules and the grant.
    *
    * @throws RequestError
    */
-  async query(query: Query): Promise<Answer> {
-    await this.check(query.sql, query.signal);
-    return this.pool.lend((session) => execute(session, query, this.settings.answerLimit), query.signal);
+  check({ sql, grant }: Pick<GrantedQuery, 'sql' | 'grant'>): Promise<Findings> {
+    return this.checker.check(sql, grant);
+  }
+
+  /**
+   * Runs a query that was checked.
+   *
+   * @throws RequestError
+   */
+  async query(query: GrantedQuery): Promise<Answer> {
+    const { grant, signal } = query;
+    const engine = await this.engineOf(grant);
+    return this.turns.take(grant, signal, () =>
+      engine.lend((session) => execute(session, query, this.settings.answerLimit)),
+    );
   }
 
   /**
    * The same in a form that goes out while the query runs.
    *
-   * @param write takes a piece of the answer; resolves when it can take more
+   * @param write takes a piece of the answer; returns a promise when the caller has to take it first
    * @throws RequestError also in mid-stream
    */
-  async stream(query: Query, format: Format, write: (bytes: Uint8Array) => Promise<void>): Promise<void> {
-    await this.check(query.sql, query.signal);
-    const { signal } = query;
+  async stream(query: GrantedQuery, format: Format, write: Write): Promise<void> {
+    const { grant, signal } = query;
     const { answerLimit, snapshotDir, spillLimit } = this.settings;
     const room = { memory: answerLimit, dir: answersDir(snapshotDir), disk: spillLimit, signal };
-    return this.pool.lend((session) => stream(session, query, format, room, write), signal);
+    const engine = await this.engineOf(grant);
+    return this.turns.take(grant, signal, (turn) =>
+      engine.lend((session) =>
+        stream(session, query, format, room, async (bytes) => {
+          const taken = write(bytes);
+          if (taken) await turn.pause(taken);
+        }),
+      ),
+    );
   }
 
   close(): void {
-    for (const session of this.sessions) session.close();
-    this.own.closeSync();
-    this.instance.closeSync();
+    this.engine.close();
+    for (const other of this.others.values())
+      void other.then(
+        (engine) => engine.close(),
+        () => undefined,
+      );
   }
 
-  private async check(sql: string, signal: AbortSignal): Promise<void> {
-    if (this.checked.has(sql)) return;
-    const json = await this.checker.lend(async (statement) => {
-      statement.bindVarchar(1, sql);
-      return (await statement.runAndReadAll()).value(0, 0);
-    }, signal);
-    checkTree(JSON.parse(String(json)) as SyntaxTree, this.internal);
-    if (sql.length > CHECKED.length) return;
-    if (this.checked.size >= CHECKED.entries) this.checked.clear();
-    this.checked.add(sql);
+  private async engineOf({ memory }: Grant): Promise<Engine> {
+    if (memory === undefined || memory === this.settings.memoryLimit) return this.engine;
+    const found = this.others.get(memory);
+    if (found) return found;
+    const opened = Engine.open(this.snapshot.path, { ...this.settings, memoryLimit: memory });
+    this.others.set(memory, opened);
+    opened.catch(() => this.others.delete(memory));
+    return opened;
   }
 }
 
-async function readTables(connection: DuckDBConnection): Promise<TableInfo[]> {
-  const names = await connection.runAndReadAll(
-    `SELECT t.table_name, t.estimated_size::DOUBLE, list({name: c.column_name, type: c.data_type} ORDER BY c.column_index)
+/** Undefined: more may come at once. */
+export type Write = (bytes: Uint8Array) => Promise<void> | undefined;
+
+async function readTables(session: Session): Promise<TableInfo[]> {
+  const sql = `SELECT t.table_name, t.estimated_size::DOUBLE, list({name: c.column_name, type: c.data_type} ORDER BY c.column_index)
      FROM duckdb_tables() t JOIN duckdb_columns() c USING (table_oid, schema_name, database_name)
-     WHERE NOT t.internal GROUP BY ALL ORDER BY ALL`,
+     WHERE NOT t.internal GROUP BY ALL ORDER BY ALL`;
+  return session.withStatement(sql, [], async (statement) =>
+    (await statement.runAndReadAll()).getRowsJson().map(([name, rows, columns]) => ({
+      name: String(name),
+      rows: Number(rows),
+      columns: columns as TableInfo['columns'],
+    })),
   );
-  return names.getRowsJson().map(([name, rows, columns]) => ({
-    name: String(name),
-    rows: Number(rows),
-    columns: columns as TableInfo['columns'],
-  }));
-}
-
-/** Names of DuckDB's own views that an unqualified name can reach; some show paths and settings. */
-async function readInternal(connection: DuckDBConnection): Promise<ReadonlySet<string>> {
-  const names = await connection.runAndReadAll(
-    `SELECT lower(view_name) FROM duckdb_views() WHERE internal AND schema_name <> 'information_schema'`,
-  );
-  return new Set(names.getRowsJson().map(([name]) => String(name)));
 }

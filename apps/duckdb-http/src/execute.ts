@@ -16,8 +16,10 @@ import type { Described, Session } from './session';
 export interface Query {
   sql: string;
   params: Parameters;
-  /** Most rows in the answer. @default no limit */
+  /** Most rows in the answer, which ends there. @default no limit */
   maxRows?: number;
+  /** More rows than these are an error, unless the answer ends before. @default no limit */
+  rowLimit?: number;
   /** Aborted when the time is up (reason `'timeout'`) or the caller has gone. */
   signal: AbortSignal;
 }
@@ -65,7 +67,7 @@ export async function stream(
   query: Query,
   format: Format,
   room: Room,
-  write: (bytes: Uint8Array) => Promise<void>,
+  write: (bytes: Uint8Array) => Promise<void> | undefined,
 ): Promise<void> {
   const { sql, params, signal } = query;
   await interruptible(session, signal, async () => {
@@ -76,15 +78,25 @@ export async function stream(
     const encoded = `${from} q(${names}) SELECT ${encoder.select}${limit}`;
     await session
       .withStatement(encoded, params, async (statement) => {
-        const chunks = chunksOf(session, await statement.stream(), statement, signal);
-        for await (const bytes of encoder.encode(chunks)) await write(bytes);
+        const chunks = limited(
+          chunksOf(session, await statement.stream(), statement, signal),
+          query.rowLimit,
+        );
+        for await (const bytes of encoder.encode(chunks)) {
+          const taken = write(bytes);
+          if (taken) await taken;
+        }
       })
       .catch(shiftPosition);
   });
 }
 
 /** Does `work`, whose queries are interrupted when the signal aborts. */
-async function interruptible<R>(session: Session, signal: AbortSignal, work: () => Promise<R>): Promise<R> {
+export async function interruptible<R>(
+  session: Session,
+  signal: AbortSignal,
+  work: () => Promise<R>,
+): Promise<R> {
   signal.throwIfAborted();
   // Again and again: an interrupt that falls between two steps of this query is lost.
   let repeat: NodeJS.Timeout | undefined;
@@ -136,6 +148,23 @@ async function* chunksOf(
   throw new RequestError(400, 'invalid_sql', 'the query failed after its first rows', {
     remedy: 'count what it returns, SELECT count(*) FROM (…), which says why',
   });
+}
+
+/** @throws RequestError 413 when there are more rows */
+async function* limited(
+  chunks: AsyncIterable<DuckDBDataChunk>,
+  rowLimit = Infinity,
+): AsyncGenerator<DuckDBDataChunk, void> {
+  let rows = 0;
+  for await (const chunk of chunks) {
+    rows += chunk.rowCount;
+    if (rows > rowLimit) {
+      throw new RequestError(413, 'answer_too_large', `the answer has more than ${rowLimit} rows`, {
+        remedy: 'add a LIMIT, or send maxRows: this token may have no more at once',
+      });
+    }
+    yield chunk;
+  }
 }
 
 /** What stands before the caller's SQL when it is read from. */

@@ -2,8 +2,10 @@ import { rm } from 'node:fs/promises';
 import { createServer, type ServerOptions } from '@stack/http-server';
 import { Rotation, SnapshotReader, snapshotFromEnvironment } from '@stack/snapshot';
 import type { FastifyInstance } from 'fastify';
+import { Tokens } from './access/tokens';
 import { Database } from './database';
 import { Metrics } from './metrics';
+import { ResultCache } from './result-cache';
 import { routes } from './routes';
 import { snapshotAge } from './routes/reading';
 import { answersDir } from './sandbox/engine';
@@ -21,7 +23,13 @@ export async function createDuckdbHttp(
   options: ServerOptions = {},
 ): Promise<DuckdbHttp> {
   const settings = settingsFromEnvironment(env);
-  const server = createServer({ bodyLimit: settings.bodyLimit, ...options });
+  const server = createServer({
+    bodyLimit: settings.bodyLimit,
+    allowedOrigins: settings.corsOrigins,
+    ...options,
+  });
+  const tokens = await Tokens.open(settings.tokensFile, settings.apiToken, settings.concurrency);
+  const cache = new ResultCache(settings.cacheBytes);
   // What a killed predecessor left.
   await rm(answersDir(settings.snapshotDir), { recursive: true, force: true });
   const databases = new Rotation<Database>((database) => database.close());
@@ -34,7 +42,7 @@ export async function createDuckdbHttp(
   });
   await reader.start();
   const metrics = new Metrics(() => snapshotAge(reader.snapshot));
-  await routes(server, { databases, reader, store: source.store, metrics, settings });
+  await routes(server, { databases, reader, store: source.store, metrics, settings, tokens, cache });
   return {
     server,
     stop: async () => {

@@ -56,6 +56,11 @@ export class Session {
     return found;
   }
 
+  /** Runs what gives no rows. */
+  async run(sql: string): Promise<void> {
+    await this.connection.run(sql);
+  }
+
   interrupt(): void {
     this.connection.interrupt();
   }

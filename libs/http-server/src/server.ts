@@ -12,6 +12,8 @@ export interface ServerOptions {
   bodyLimit?: number;
   /** Host names that requests may name, besides this machine's own. @default `ALLOWED_HOSTS`, split at commas */
   allowedHosts?: readonly string[];
+  /** Origins, such as `https://dashboards.example`, whose pages may call this server. @default none */
+  allowedOrigins?: readonly string[];
   /** @default `LOG_LEVEL`, else `info` */
   logLevel?: string;
   /** Answers what no route does. @default 404 */
@@ -46,7 +48,8 @@ export function createServer(options: ServerOptions = {}): FastifyInstance {
       serializers: { req: (request) => ({ method: request.method, url: request.url.split('?')[0] }) },
     },
   });
-  server.addHook('onRequest', guard(options.allowedHosts ?? fromEnvironment(process.env.ALLOWED_HOSTS)));
+  const allowedHosts = options.allowedHosts ?? fromEnvironment(process.env.ALLOWED_HOSTS);
+  server.addHook('onRequest', guard(allowedHosts, options.allowedOrigins));
   server.addHook('onRequest', async (_request, reply) => {
     void reply.header('x-content-type-options', 'nosniff');
   });

@@ -1,6 +1,7 @@
 import { RequestError } from '@stack/http-server';
 import { identifier } from '@stack/snapshot';
 import type { FastifyInstance } from 'fastify';
+import { mayReadAll } from '../access/grant';
 import { describeSnapshot, type Reading, snapshotAge } from './reading';
 import { SNAPSHOT_IN_USE, SNAPSHOTS, TABLE_BY_NAME, TABLES } from './schemas';
 
@@ -12,20 +13,22 @@ export async function catalogRoutes(
   server: FastifyInstance,
   { databases, store, settings }: Reading,
 ): Promise<void> {
-  server.get('/v1/tables', { schema: TABLES }, async () => ({
-    tables: databases.value?.tables ?? [],
+  server.get('/v1/tables', { schema: TABLES }, async ({ grant }) => ({
+    tables: databases.value?.tablesFor(grant) ?? [],
     snapshot: describeSnapshot(databases.value?.snapshot),
   }));
 
   server.get<{ Params: { name: string } }>(
     '/v1/tables/:name',
     { schema: TABLE_BY_NAME },
-    ({ params: { name } }) =>
+    ({ params: { name }, grant }) =>
       databases.use(async (database) => {
-        const table = database.tables.find((one) => one.name === name);
+        const table = database.tablesFor(grant).find((one) => one.name === name);
+        if (!table && !mayReadAll(grant)) throw unknownTable(name);
         const query = {
           sql: `FROM ${identifier(name)} LIMIT ${SAMPLE}`,
           params: [],
+          grant,
           signal: AbortSignal.timeout(settings.timeoutMs),
         };
         // Of a table that isn't there, the engine knows the names that are like it.

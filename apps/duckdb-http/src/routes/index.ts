@@ -1,10 +1,13 @@
+import cors from '@fastify/cors';
 import type { FastifyInstance } from 'fastify';
-import { authorize } from '../authorize';
+import { authorize, requireAdmin } from '../access/authorize';
 import { catalogRoutes } from './catalog';
 import { description } from './description';
+import { mosaicRoutes } from './mosaic';
 import { queryRoutes } from './query';
 import { describeSnapshot, type Reading, snapshotAge } from './reading';
 import { HEALTH, METRICS } from './schemas';
+import { tokenRoutes } from './tokens';
 
 /** What a browser that was sent here is told. */
 const GUIDE = {
@@ -16,6 +19,7 @@ const GUIDE = {
     'GET /v1/query?sql=…&format=…': 'the same as a link',
     'GET /v1/tables': 'the tables, their columns and rows; /v1/tables/{name} has a sample',
     'GET /v1/snapshot': 'which snapshot answers, and how old it is; /v1/snapshots has all that lie here',
+    'GET, POST, DELETE /v1/tokens': 'tokens with fewer rights and limits; with the stack’s own token only',
     'GET /health, /metrics': 'need no token',
   },
   token: 'Authorization: Bearer <token>, which `make -s secret s=duckdb-http k=token` prints',
@@ -23,10 +27,19 @@ const GUIDE = {
 
 /** `/v1/…` needs the token; the rest tells nothing of the data. */
 export async function routes(server: FastifyInstance, reading: Reading): Promise<void> {
-  const { reader, metrics, settings } = reading;
+  const { reader, metrics, settings, tokens } = reading;
+  if (settings.corsOrigins.length > 0) {
+    await server.register(cors, {
+      origin: [...settings.corsOrigins],
+      methods: ['GET', 'POST'],
+      exposedHeaders: ['etag', 'retry-after', 'x-snapshot'],
+    });
+  }
+  // Nobody else ends the connection of a WebSocket that was refused.
+  server.addHook('onResponse', async (request) => {
+    if (request.headers.upgrade !== undefined) request.raw.socket.destroySoon();
+  });
   await description(server);
-
-  server.get('/', { schema: { hide: true } }, async () => GUIDE);
 
   for (const path of ['/health', '/healthz']) {
     server.get(path, { schema: HEALTH }, async () => ({
@@ -41,9 +54,15 @@ export async function routes(server: FastifyInstance, reading: Reading): Promise
     reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
   );
 
+  await server.register((mosaic) => mosaicRoutes(mosaic, reading, GUIDE));
+
   await server.register(async (v1) => {
-    v1.addHook('onRequest', authorize(settings.apiToken));
+    v1.addHook('onRequest', authorize(tokens));
     await queryRoutes(v1, reading);
     await catalogRoutes(v1, reading);
+    await v1.register(async (admin) => {
+      admin.addHook('onRequest', requireAdmin);
+      await tokenRoutes(admin, tokens);
+    });
   });
 }

@@ -1,9 +1,12 @@
 import accepts from '@fastify/accepts';
 import { RequestError } from '@stack/http-server';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { type Grant, mayReadAll } from '../access/grant';
 import { AnswerStream } from '../answer-stream';
+import type { Database } from '../database';
 import { type FormatName, FORMATS, STREAMED } from '../formats';
 import type { Parameters } from '../parameters';
+import { type CachedAnswer, etagOf } from '../result-cache';
 import type { Settings } from '../settings';
 import { GET_QUERY, POST_QUERY } from './schemas';
 import { describeSnapshot, type Reading } from './reading';
@@ -24,10 +27,8 @@ interface Link {
 }
 
 /** `POST` and `GET /v1/query`. */
-export async function queryRoutes(
-  server: FastifyInstance,
-  { databases, reader, settings, metrics }: Reading,
-): Promise<void> {
+export async function queryRoutes(server: FastifyInstance, reading: Reading): Promise<void> {
+  const { databases, reader, settings, metrics, cache } = reading;
   await server.register(accepts);
 
   server.post<{ Body: Asked }>('/v1/query', { schema: POST_QUERY }, async (request, reply) =>
@@ -49,39 +50,110 @@ export async function queryRoutes(
     reply: FastifyReply,
     { sql, params = [], maxRows, format = wanted(request) }: Asked,
   ): Promise<unknown> {
-    const started = performance.now();
-    void reply.header('vary', 'accept');
-    const { signal, end, progress } = limits(reply, settings);
-    const stream = new AnswerStream(reply, signal, progress);
+    const { grant } = request;
+    void reply.header('vary', 'accept, authorization').header('cache-control', 'private, no-cache');
+    const { signal, end, progress } = limits(reply, settings, grant);
+    const stream = new AnswerStream(reply, signal, progress, grant.maxBytes);
+    const audited = audit(request, sql, format, settings.audit);
     try {
       return await metrics.measure(format, () =>
         databases.use(async (database) => {
-          const snapshot = describeSnapshot(database.snapshot);
-          const log = (rows?: number): number => {
-            const elapsedMs = Math.round((performance.now() - started) * 1000) / 1000;
-            request.log.debug({ snapshot: snapshot.id, format, rows, elapsedMs }, 'query');
-            return elapsedMs;
-          };
-          if (format === 'json') {
-            const most = Math.min(maxRows ?? settings.maxRows, settings.maxRows);
-            const gathered = await database.query({ sql, params, maxRows: most, signal });
-            return { ...gathered, snapshot, elapsedMs: log(gathered.rowCount) };
+          const { stable } = await database.check({ sql, grant });
+          const { snapshot } = database;
+          const etag = stable
+            ? etagOf(snapshot.manifest?.id, sql, params, format, maxRows, grant.maxRows, grant.maxBytes)
+            : undefined;
+          if (etag) {
+            void reply.header('etag', etag);
+            if (request.method === 'GET' && request.headers['if-none-match'] === etag) {
+              audited.end('not_modified');
+              return reply.code(304).send();
+            }
           }
-          const form = STREAMED[format];
-          void reply.type(form.mediaType).header('x-snapshot', snapshot.id ?? 'none');
-          await database.stream({ sql, params, maxRows, signal }, form, (bytes) => stream.write(bytes));
-          stream.end();
-          log();
+          void reply.header('x-snapshot', snapshot.manifest?.id ?? 'none');
+          const made = (etag && cache.get(etag)) ?? (await make(database));
+          if (made) {
+            if (etag) cache.set(etag, made);
+            audited.end('ok', made.rows, made.bytes.length);
+            return reply.type(made.type).send(made.bytes);
+          }
+          audited.end('ok', undefined, stream.bytes);
           return reply;
         }),
       );
     } catch (error) {
-      if (stream.fail(error)) return reply;
-      throw reader.snapshot?.manifest ? error : nothingPublished(error);
+      const told = tellable(error, grant);
+      audited.end(String((told as { code?: unknown } | null)?.code ?? 'internal_error'));
+      if (stream.fail(told)) return reply;
+      throw reader.snapshot?.manifest ? told : nothingPublished(told);
     } finally {
       end();
     }
+
+    /** @returns undefined when it is sent already */
+    async function make(database: Database): Promise<CachedAnswer | undefined> {
+      if (format === 'json') {
+        const most = Math.min(maxRows ?? Infinity, settings.maxRows, grant.maxRows ?? Infinity);
+        const gathered = await database.query({ sql, params, maxRows: most, signal, grant });
+        const snapshot = describeSnapshot(database.snapshot);
+        const text = JSON.stringify({ ...gathered, snapshot, elapsedMs: audited.elapsed() });
+        const bytes = Buffer.from(text);
+        stream.checkSize(bytes.length);
+        return { type: 'application/json; charset=utf-8', bytes, rows: gathered.rowCount };
+      }
+      const form = STREAMED[format];
+      void reply.type(form.mediaType);
+      const query = { sql, params, maxRows, rowLimit: grant.maxRows, signal, grant };
+      await database.stream(query, form, (bytes) => stream.write(bytes));
+      const bytes = stream.end();
+      return bytes && { type: form.mediaType, bytes, rows: -1 };
+    }
   }
+}
+
+/** One line in the log for a query: who asked what, and what came of it. Never the parameters' values. */
+function audit(
+  request: FastifyRequest,
+  sql: string,
+  format: string,
+  isOn: boolean,
+): { elapsed: () => number; end: (outcome: string, rows?: number, bytes?: number) => void } {
+  const started = performance.now();
+  const elapsed = (): number => Math.round((performance.now() - started) * 1000) / 1000;
+  return {
+    elapsed,
+    end: (outcome, rows, bytes) => {
+      if (!isOn) return;
+      const shown = sql.length > AUDITED ? `${sql.slice(0, AUDITED)}…` : sql;
+      request.log.info(
+        {
+          token: request.grant.name,
+          from: request.ip,
+          sql: shown,
+          format,
+          outcome,
+          rows,
+          bytes,
+          ms: elapsed(),
+        },
+        'query',
+      );
+    },
+  };
+}
+
+/** Characters of the SQL in such a line. */
+const AUDITED = 2_000;
+
+/** A token that reads some tables only learns no names of the others from an error. */
+function tellable(error: unknown, grant: Grant): unknown {
+  if (!(error instanceof RequestError) || mayReadAll(grant)) return error;
+  const { nearest: _, ...details } = error.details;
+  const message = error.message.replace(/\s*(Did you mean|Candidate)[^]*$/, '');
+  return new RequestError(error.status, error.code, message, {
+    ...details,
+    remedy: details.remedy.replace(/: is it .*$/, ''),
+  });
 }
 
 function parseParams(text: string): Parameters {
@@ -132,10 +204,15 @@ function mediaType(name: Exclude<FormatName, 'json'>): string {
 function limits(
   reply: FastifyReply,
   { timeoutMs, streamTimeoutMs }: Settings,
+  grant: Grant,
 ): { signal: AbortSignal; end: () => void; progress: () => void } {
   const controller = new AbortController();
   const late = (): void => controller.abort('timeout');
-  const timers = [setTimeout(late, timeoutMs), setTimeout(late, Math.max(timeoutMs, streamTimeoutMs))];
+  const most = grant.timeoutMs ?? Infinity;
+  const timers = [
+    setTimeout(late, Math.min(timeoutMs, most)),
+    setTimeout(late, Math.min(Math.max(timeoutMs, streamTimeoutMs), most)),
+  ];
   const gone = (): void => {
     if (!reply.raw.writableFinished) controller.abort('gone');
   };

@@ -1,6 +1,8 @@
 import type { LocalSnapshot, Rotation, SnapshotReader, SnapshotStore } from '@stack/snapshot';
 import type { Database } from '../database';
+import type { Tokens } from '../access/tokens';
 import type { Metrics } from '../metrics';
+import type { ResultCache } from '../result-cache';
 import type { Settings } from '../settings';
 
 /** What the routes answer from. */
@@ -9,6 +11,8 @@ export interface Reading {
   reader: SnapshotReader;
   store: SnapshotStore;
   metrics: Metrics;
+  tokens: Tokens;
+  cache: ResultCache;
   settings: Settings;
 }
 

@@ -117,7 +117,7 @@ const QUERY_ANSWERS = {
     406: 'None of the accepted types is made here',
     408: 'The query took too long',
     413: 'The query or its answer is too large',
-    503: 'Too many queries wait',
+    429: 'Too many queries wait; Retry-After says when to ask again',
   }),
 };
 
@@ -246,4 +246,102 @@ export const METRICS = {
   tags: ['operation'],
   security: [],
   response: { 200: { description: 'Metrics', content: { 'text/plain': { schema: { type: 'string' } } } } },
+};
+
+const NAME = { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$' };
+
+const LIMITS = {
+  tables: {
+    type: 'array',
+    minItems: 1,
+    items: { type: 'string', minLength: 1, maxLength: 256 },
+    description: 'Names of tables that it reads; * stands for any characters. Default: all',
+    examples: [['fct_*', 'dim_*']],
+  },
+  maxRows: { type: 'integer', minimum: 1, description: 'Rows of an answer' },
+  maxBytes: { type: 'integer', minimum: 1, description: 'Bytes of an answer' },
+  timeoutMs: { type: 'integer', minimum: 1, description: 'Milliseconds of a query' },
+  concurrency: { type: 'integer', minimum: 1, description: 'Queries at once' },
+  memory: {
+    type: 'string',
+    pattern: '^[1-9][0-9]*(KB|MB|GB|KiB|MiB|GiB)$',
+    description: 'Memory of an engine of its own for its queries',
+    examples: ['128MB'],
+  },
+  expiresAt: { type: 'string', format: 'date-time' },
+};
+
+export const LIST_TOKENS = {
+  summary: 'The tokens that were made, without themselves',
+  tags: ['tokens'],
+  response: {
+    200: json(
+      'The tokens',
+      object({
+        tokens: {
+          type: 'array',
+          items: object(
+            { name: NAME, createdAt: { type: 'string', format: 'date-time' }, ...LIMITS },
+            Object.keys(LIMITS),
+          ),
+        },
+      }),
+    ),
+    ...failed({ ...UNAUTHORIZED, 403: 'This takes the stack’s own token' }),
+  },
+};
+
+export const MAKE_TOKEN = {
+  summary: 'Makes a token with fewer rights',
+  tags: ['tokens'],
+  body: { additionalProperties: false, ...object({ name: NAME, ...LIMITS }, Object.keys(LIMITS)) },
+  response: {
+    201: json('The token, which is told only here', object({ name: NAME, token: { type: 'string' } })),
+    ...failed({
+      400: 'The request is wrong',
+      ...UNAUTHORIZED,
+      403: 'This takes the stack’s own token',
+      409: 'There is one of that name',
+    }),
+  },
+};
+
+export const REMOVE_TOKEN = {
+  summary: 'Removes a token: it is refused from then on',
+  tags: ['tokens'],
+  response: {
+    204: { type: 'null', description: 'It is removed' },
+    ...failed({ ...UNAUTHORIZED, 403: 'This takes the stack’s own token', 404: 'There is no such token' }),
+  },
+};
+
+export const MOSAIC = {
+  summary: 'Mosaic’s protocol, also as a WebSocket',
+  description:
+    'What Mosaic’s REST and socket connectors send. `exec` makes and drops temporary objects only. The token also as `?token=`.',
+  tags: ['mosaic'],
+  querystring: { type: 'object', properties: { token: { type: 'string' } } },
+  body: {
+    type: 'object',
+    required: ['type', 'sql'],
+    properties: { type: { enum: ['arrow', 'json', 'exec'] }, sql: { type: 'string', minLength: 1 } },
+  },
+  response: {
+    200: {
+      description: 'An Arrow stream, a list of objects, or nothing',
+      content: {
+        'application/vnd.apache.arrow.stream': { schema: { type: 'string' } },
+        'application/json': { schema: { type: 'array', items: { type: 'object' } } },
+        'text/plain': { schema: { type: 'string' } },
+      },
+    },
+    ...failed({
+      400: 'The SQL or the request is wrong',
+      ...UNAUTHORIZED,
+      403: 'The SQL does what may not be done here',
+      408: 'The query took too long',
+      413: 'The query or its answer is too large',
+      429: 'Too many queries wait, or too many clients have temporary objects',
+    }),
+  },
 };
