@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { required, whole } from '@stack/http-server';
 import { CONNECTIONS } from './threads';
 
@@ -5,6 +6,8 @@ import { CONNECTIONS } from './threads';
 export interface Settings {
   apiToken: string;
   snapshotDir: string;
+  /** The SQL page, built. */
+  pageDir: string;
   /** Queries that run at once, each on a connection of its own. */
   connections: number;
   /** Queries that one token may have open at once. */
@@ -49,6 +52,8 @@ export function settingsFromEnvironment(env: NodeJS.ProcessEnv = process.env): S
   return {
     apiToken,
     snapshotDir: required(env, 'SNAPSHOT_DIR'),
+    // The build lays it beside the folder of this program.
+    pageDir: env.SQL_PAGE_DIR || join(__dirname, '../duckdb-http-page'),
     connections: whole(env, 'QUERY_CONNECTIONS', CONNECTIONS),
     concurrency: whole(env, 'TOKEN_CONCURRENCY', 64),
     queueLimit: whole(env, 'QUERY_QUEUE', 256),

@@ -9,6 +9,9 @@ import { createDuckdbHttp } from './server';
 
 export const TOKEN = 'a-token-for-the-tests';
 
+/** As the build made it. */
+const PAGE_DIR = join(__dirname, '../../../dist/apps/duckdb-http-page');
+
 export interface Reply {
   status: number;
   headers: Headers;
@@ -29,7 +32,14 @@ export async function startDuckdbHttp(store: ObjectStore, env: NodeJS.ProcessEnv
   const dir = await mkdtemp(join(tmpdir(), 'duckdb-http-'));
   Object.assign(process.env, store.environment);
   const { server, stop } = await createDuckdbHttp(
-    { ...store.environment, SNAPSHOT_DIR: dir, SNAPSHOT_POLL_MS: '50', API_TOKEN: TOKEN, ...env },
+    {
+      ...store.environment,
+      SNAPSHOT_DIR: dir,
+      SNAPSHOT_POLL_MS: '50',
+      API_TOKEN: TOKEN,
+      SQL_PAGE_DIR: PAGE_DIR,
+      ...env,
+    },
     { logLevel: 'silent' },
   );
   const url = await server.listen({ host: '127.0.0.1', port: 0 });

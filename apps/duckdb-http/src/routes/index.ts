@@ -1,9 +1,11 @@
+import accepts from '@fastify/accepts';
 import cors from '@fastify/cors';
 import type { FastifyInstance } from 'fastify';
 import { authorize, requireAdmin } from '../access/authorize';
 import { catalogRoutes } from './catalog';
 import { description } from './description';
 import { mosaicRoutes } from './mosaic';
+import { pageRoutes } from './page';
 import { queryRoutes } from './query';
 import { describeSnapshot, type Reading, snapshotAge } from './reading';
 import { HEALTH, METRICS } from './schemas';
@@ -12,6 +14,7 @@ import { tokenRoutes } from './tokens';
 /** What a browser that was sent here is told. */
 const GUIDE = {
   service: 'duckdb-http: SQL on the newest published snapshot, read-only',
+  page: '/sql/: an editor, tables, charts',
   description: '/openapi, a page; /openapi/json for programs',
   endpoints: {
     'POST /v1/query':
@@ -39,6 +42,7 @@ export async function routes(server: FastifyInstance, reading: Reading): Promise
   server.addHook('onResponse', async (request) => {
     if (request.headers.upgrade !== undefined) request.raw.socket.destroySoon();
   });
+  await server.register(accepts);
   await description(server);
 
   for (const path of ['/health', '/healthz']) {
@@ -54,6 +58,7 @@ export async function routes(server: FastifyInstance, reading: Reading): Promise
     reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
   );
 
+  await pageRoutes(server, settings.pageDir);
   await server.register((mosaic) => mosaicRoutes(mosaic, reading, GUIDE));
 
   await server.register(async (v1) => {

@@ -61,7 +61,10 @@ export async function mosaicRoutes(server: FastifyInstance, reading: Reading, gu
     method: 'GET',
     url: '/',
     schema: { hide: true },
-    handler: async () => guide,
+    handler: async (request, reply) => {
+      if (request.accepts().type(['json', 'html']) === 'html') return reply.redirect('/sql/');
+      return guide;
+    },
     wsHandler: (socket, request) => {
       const gone = new AbortController();
       const client = new MosaicClient(reading, places, request.grant);

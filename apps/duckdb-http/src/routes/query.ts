@@ -1,4 +1,3 @@
-import accepts from '@fastify/accepts';
 import { RequestError } from '@stack/http-server';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Grant, mayReadAll } from '../access/grant';
@@ -29,8 +28,6 @@ interface Link {
 /** `POST` and `GET /v1/query`. */
 export async function queryRoutes(server: FastifyInstance, reading: Reading): Promise<void> {
   const { databases, reader, settings, metrics, cache } = reading;
-  await server.register(accepts);
-
   server.post<{ Body: Asked }>('/v1/query', { schema: POST_QUERY }, async (request, reply) =>
     answer(request, reply, request.body),
   );
