@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { eventually, findWeed, flightTables, ObjectStore, publish } from '@stack/snapshot/testing';
-import { type Running, startDuckdbHttp } from '../testing';
+import { type Running, startDuckdbHttp, TOKEN } from '../testing';
 
 const secret = join(tmpdir(), `duckdb-http-secret-${process.pid}.csv`);
 
@@ -23,7 +23,63 @@ const ATTACKS: [string, string][] = [
   [`SELECT list_transform([1], x -> (SELECT content FROM read_text('${secret}')))`, 'function_not_allowed'],
   [`FROM fct_flights ORDER BY (SELECT 1 FROM read_text('${secret}'))`, 'function_not_allowed'],
   [`DESCRIBE (FROM read_text('${secret}'))`, 'function_not_allowed'],
+  [`SELECT * FROM read_json('${secret}')`, 'function_not_allowed'],
+  [`SELECT * FROM read_json_auto('${secret}')`, 'function_not_allowed'],
+  [`SELECT * FROM read_ndjson('${secret}')`, 'function_not_allowed'],
+  [`SELECT * FROM read_ndjson_objects('${secret}')`, 'function_not_allowed'],
+  [`SELECT * FROM read_csv_auto('${secret}')`, 'function_not_allowed'],
+  [`SELECT * FROM read_parquet('/tmp/x.parquet')`, 'function_not_allowed'],
+  [`SELECT * FROM parquet_scan(['/tmp/x.parquet'])`, 'function_not_allowed'],
+  [`SELECT * FROM parquet_schema('/tmp/x.parquet')`, 'function_not_allowed'],
+  [`SELECT * FROM parquet_kv_metadata('/tmp/x.parquet')`, 'function_not_allowed'],
+  [`SELECT * FROM parquet_file_metadata('/tmp/x.parquet')`, 'function_not_allowed'],
+  [`SELECT * FROM READ_TEXT('${secret}')`, 'function_not_allowed'],
+  [`SELECT * FROM "read_text"('${secret}')`, 'function_not_allowed'],
+  [`SELECT * FROM main.read_text('${secret}')`, 'function_not_allowed'],
+  [`SELECT * FROM system.main.read_text('${secret}')`, 'function_not_allowed'],
+  [`SELECT * FROM fct_flights, LATERAL (FROM read_text('${secret}'))`, 'function_not_allowed'],
+  [`SELECT * FROM (SELECT 1) JOIN read_text('${secret}') ON true`, 'function_not_allowed'],
+  [`VALUES ((SELECT content FROM read_text('${secret}')))`, 'function_not_allowed'],
+  [`SELECT 1 UNION ALL SELECT size FROM read_text('${secret}')`, 'function_not_allowed'],
+  [`SELECT 1 EXCEPT SELECT size FROM read_blob('${secret}')`, 'function_not_allowed'],
+  [
+    `WITH RECURSIVE r AS (SELECT 1 AS i UNION ALL SELECT size FROM read_text('${secret}'), r) FROM r`,
+    'function_not_allowed',
+  ],
+  [
+    `SELECT count(*) FILTER (WHERE (SELECT true FROM read_text('${secret}'))) FROM fct_flights`,
+    'function_not_allowed',
+  ],
+  [`SELECT row_number() OVER (ORDER BY (SELECT 1 FROM read_text('${secret}')))`, 'function_not_allowed'],
+  [`SELECT 1 LIMIT (SELECT size FROM read_text('${secret}'))`, 'function_not_allowed'],
+  [`SELECT * FROM fct_flights QUALIFY (SELECT true FROM read_text('${secret}'))`, 'function_not_allowed'],
+  [`SELECT {'a': (SELECT content FROM read_text('${secret}'))}`, 'function_not_allowed'],
+  [`SELECT [x FOR x IN (SELECT [content] FROM read_text('${secret}'))]`, 'function_not_allowed'],
+  [`SUMMARIZE (FROM read_text('${secret}'))`, 'function_not_allowed'],
+  [`SUMMARIZE '${secret}'`, 'invalid_sql|not_allowed|table_not_allowed'],
+  [`PIVOT (FROM read_text('${secret}')) ON filename IN ('x') USING count(*)`, 'function_not_allowed'],
+  [`UNPIVOT (FROM read_text('${secret}')) ON size INTO NAME n VALUE v`, 'function_not_allowed'],
+  [`SELECT * FROM '/proc/self/environ'`, 'invalid_sql|not_allowed'],
+  // The network
+  [`SELECT * FROM 'http://127.0.0.1:1/x.csv'`, 'invalid_sql|not_allowed'],
+  [`SELECT * FROM 'https://127.0.0.1:1/x.parquet'`, 'invalid_sql|not_allowed'],
+  [`SELECT * FROM 's3://lake/published/latest.json'`, 'invalid_sql|not_allowed'],
+  [`SELECT * FROM read_text('s3://lake/published/latest.json')`, 'function_not_allowed'],
+  [`SELECT * FROM http_get('http://127.0.0.1:1')`, 'function_not_allowed'],
+  [`SELECT * FROM postgres_scan('host=127.0.0.1', 'public', 'runs')`, 'function_not_allowed'],
+  [`SELECT * FROM sqlite_scan('/tmp/x.db', 't')`, 'function_not_allowed'],
+  [`SELECT * FROM iceberg_scan('/tmp/x')`, 'function_not_allowed'],
+  [`SELECT * FROM delta_scan('/tmp/x')`, 'function_not_allowed'],
+  [`ATTACH 'host=127.0.0.1' AS p (TYPE postgres)`, 'statement_not_allowed'],
   // Writing files
+  [`COPY fct_flights TO '/tmp/out.parquet' (FORMAT parquet)`, 'statement_not_allowed'],
+  [`COPY fct_flights FROM '${secret}'`, 'statement_not_allowed'],
+  [`COPY (SELECT 1) TO '/dev/stdout'`, 'statement_not_allowed'],
+  [`COPY FROM DATABASE a TO b`, 'statement_not_allowed'],
+  [`IMPORT DATABASE '/tmp/out'`, 'statement_not_allowed'],
+  [`DETACH snapshot`, 'statement_not_allowed'],
+  [`CREATE SECRET (TYPE s3, KEY_ID 'a', SECRET 'b')`, 'statement_not_allowed'],
+  [`CREATE PERSISTENT SECRET s (TYPE s3)`, 'statement_not_allowed'],
   [`COPY fct_flights TO '/tmp/out.csv'`, 'statement_not_allowed'],
   [`EXPORT DATABASE '/tmp/out'`, 'statement_not_allowed'],
   [`ATTACH '/tmp/other.duckdb'`, 'statement_not_allowed'],
@@ -66,7 +122,43 @@ const ATTACKS: [string, string][] = [
   [`CREATE MACRO m() AS 1`, 'statement_not_allowed'],
   [`INSERT INTO dim_carrier VALUES ('X', 'x')`, 'statement_not_allowed'],
   [`DELETE FROM dim_carrier`, 'statement_not_allowed'],
+  [`UPDATE dim_carrier SET carrier = 'X'`, 'statement_not_allowed'],
+  [`TRUNCATE dim_carrier`, 'statement_not_allowed'],
+  [`MERGE INTO dim_carrier USING dim_carrier AS o ON true WHEN MATCHED THEN DELETE`, 'statement_not_allowed'],
+  [`DROP TABLE fct_flights`, 'statement_not_allowed'],
+  [`ALTER TABLE fct_flights DROP carrier`, 'statement_not_allowed'],
+  [`COMMENT ON TABLE fct_flights IS 'x'`, 'statement_not_allowed'],
+  [`CREATE TABLE t (a INTEGER)`, 'statement_not_allowed'],
+  [`CREATE SEQUENCE s`, 'statement_not_allowed'],
+  [`CREATE TYPE t AS ENUM ('a')`, 'statement_not_allowed'],
+  [`CREATE SCHEMA s`, 'statement_not_allowed'],
+  [`CREATE INDEX i ON fct_flights (carrier)`, 'statement_not_allowed'],
+  [`WITH x AS (DELETE FROM dim_carrier RETURNING *) FROM x`, 'statement_not_allowed|invalid_sql'],
+  [`SELECT * INTO t FROM fct_flights`, 'statement_not_allowed|invalid_sql'],
+  [`VACUUM`, 'statement_not_allowed'],
+  [`ANALYZE`, 'statement_not_allowed'],
+  [`EXPLAIN ANALYZE SELECT 1`, 'statement_not_allowed'],
+  [`CALL pragma_version()`, 'statement_not_allowed'],
   // Paths, settings, secrets
+  [`SELECT * FROM duckdb_extensions()`, 'function_not_allowed'],
+  [`SELECT * FROM duckdb_functions()`, 'function_not_allowed'],
+  [`SELECT * FROM duckdb_temporary_files()`, 'function_not_allowed'],
+  [`SELECT * FROM duckdb_memory()`, 'function_not_allowed'],
+  [`SELECT * FROM duckdb_logs`, 'table_not_allowed'],
+  [`SELECT * FROM duckdb_variables()`, 'function_not_allowed'],
+  [`SELECT * FROM pragma_storage_info('fct_flights')`, 'function_not_allowed'],
+  [`SELECT * FROM pragma_table_info('fct_flights')`, 'function_not_allowed'],
+  [`SELECT * FROM pragma_database_size()`, 'function_not_allowed'],
+  [`SELECT * FROM pragma_user_agent()`, 'function_not_allowed'],
+  [`SELECT * FROM which_secret('s3://x', 's3')`, 'function_not_allowed'],
+  [`SELECT getvariable('x')`, 'function_not_allowed'],
+  [`SELECT nextval('s')`, 'function_not_allowed'],
+  [`SELECT current_query()`, 'function_not_allowed'],
+  [`SELECT txid_current()`, 'function_not_allowed'],
+  [`SELECT pg_catalog.current_setting('temp_directory')`, 'function_not_allowed'],
+  [`SELECT * FROM sqlite_master`, 'table_not_allowed'],
+  [`SELECT * FROM pg_catalog.pg_class`, 'table_not_allowed'],
+  [`SELECT * FROM other.fct_flights`, 'table_not_allowed'],
   [`SELECT * FROM duckdb_databases()`, 'function_not_allowed'],
   [`SELECT * FROM duckdb_databases`, 'table_not_allowed'],
   [`SELECT * FROM main.duckdb_databases`, 'table_not_allowed'],
@@ -130,6 +222,37 @@ const ready = findWeed() !== undefined;
   afterAll(async () => {
     await running?.stop();
     await store?.stop();
+  });
+
+  /** Sends SQL by each way that the server has. */
+  const ways: Record<string, (sql: string) => Promise<Response>> = {
+    link: (sql) =>
+      fetch(`${running.url}/v1/query?${new URLSearchParams({ sql, format: 'arrow' }).toString()}`, {
+        headers: { authorization: `Bearer ${TOKEN}` },
+      }),
+    'Mosaic, JSON': (sql) => mosaic({ type: 'json', sql }),
+    'Mosaic, Arrow': (sql) => mosaic({ type: 'arrow', sql }),
+    exec: (sql) => mosaic({ type: 'exec', sql }),
+    'exec, as a table': (sql) => mosaic({ type: 'exec', sql: `CREATE OR REPLACE TEMP TABLE t AS ${sql}` }),
+    'exec, in Mosaic’s schema': (sql) => mosaic({ type: 'exec', sql: `CREATE TABLE mosaic.t AS ${sql}` }),
+  };
+  const mosaic = (body: object): Promise<Response> =>
+    fetch(`${running.url}/`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+
+  test.each(ATTACKS)('by no other way either: %s', async (sql, code) => {
+    for (const [way, send] of Object.entries(ways)) {
+      // What exec may do is told in ../mosaic/mosaic.spec.ts.
+      if (way === 'exec' && /^CREATE TEMP/.test(sql)) continue;
+      const answer = await send(sql);
+      const body = (await answer.json()) as { code: string };
+      expect([way, [400, 403].includes(answer.status)]).toEqual([way, true]);
+      expect(body.code).toMatch(new RegExp(`^(${way === 'exec' ? 'exec_not_allowed|invalid_sql' : code})$`));
+      expect(JSON.stringify(body)).not.toMatch(/the,secret|SNAPSHOT_DIR|\.duckdb"/);
+    }
   });
 
   test.each(ATTACKS)('refuses %s', async (sql, code) => {
