@@ -75,11 +75,12 @@ const divided = <T>(all: readonly T[], holds: (one: T) => boolean): [T[], T[]] =
 
 type Place = Pick<Part, 'name' | 'folder' | 'inside' | 'whole' | 'holds'>;
 
-function placeOf(stack: StackPaths, { name, volumes }: Service, { target }: Mount): Place {
+function placeOf(stack: StackPaths, service: Service, { target }: Mount): Place {
+  const { name, volumes } = service;
   const [volume] = Object.entries(volumes).find(([, inside]) => inside === target) as [string, string];
   return {
     name: `${name}/${volume}`,
-    folder: volumeDir(stack, name, volume),
+    folder: volumeDir(stack, service, volume),
     inside: target,
     whole: true,
     holds: () => true,
