@@ -5,9 +5,8 @@ import * as path from 'node:path';
 import type { Value } from '@stack/model';
 import { lakeWriter } from '@stack/s3';
 import { lakeOf, publish, realFlights } from '@stack/snapshot/testing';
-import { TestStack, eventually, findBrowser, launchBrowser } from '@stack/testing';
+import { TestStack, eventually, findBrowser, launchBrowser, proxyPort } from '@stack/testing';
 import { duckdbHttp } from '@stack/duckdb-http';
-import { traefik } from '@stack/traefik';
 import type { Browser, Page } from 'playwright-core';
 import { notebooks } from './service';
 
@@ -189,7 +188,7 @@ describe('the worked notebook', () => {
   afterAll(() => browser?.close());
 
   it('asks for the token', async () => {
-    const base = `http://notebooks.localhost:${stack.resolve(traefik.port('web'))}`;
+    const base = `http://notebooks.localhost:${proxyPort(stack)}`;
     page.on('request', (request) => {
       const { protocol, origin } = new URL(request.url());
       if (protocol.startsWith('http') && origin !== base) strangers.push(request.url());
