@@ -51,7 +51,7 @@ class Gate:
 
     async def _gate(self, scope: Scope, receive: Receive, send: Send) -> None:
         asked = HTTPConnection(scope)
-        if self._is_known(asked.cookies.get(self._cookie, "")):
+        if self._is_known(asked.cookies.get(self._cookie, "")) and _is_own(asked):
             await self._app(scope, receive, send)
         elif scope["type"] == "websocket":
             # Before it is accepted: the answer is 403.
@@ -85,6 +85,12 @@ class Gate:
 
     def _page(self, wrong: bool) -> str:
         return PAGE.format(problem="<p><strong>That isn't the token.</strong></p>" if wrong else "", command=escape(self._command))
+
+
+def _is_own(asked: HTTPConnection) -> bool:
+    """Whether a page of this server asks, if a page does. (Streamlit takes one of any port of this machine for its own.)"""
+    origin = asked.headers.get("origin")
+    return origin is None or origin.partition("://")[2] == asked.headers.get("host")
 
 
 PAGE = """<!doctype html>

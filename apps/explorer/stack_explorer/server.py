@@ -26,6 +26,8 @@ def main() -> None:
             "server.fileWatcherType": "none",
             "server.maxUploadSize": 1,
             "browser.gatherUsageStats": False,
+            # Before it says where it is it would ask a server on the internet for this machine's address.
+            "logger.hideWelcomeMessage": True,
             # Of the rows that are shown only: the page's own buttons give all.
             "client.disableDataExport": True,
             "client.toolbarMode": "minimal",
