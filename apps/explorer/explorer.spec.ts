@@ -274,7 +274,7 @@ describe('with the token', () => {
 
   it('copes with names that have quotes', async () => {
     await choose('Table', 'a "strange" name');
-    await page.getByText('1 rows, published').waitFor();
+    await page.getByText('1 row, published').waitFor();
     await choose('Filter by', 'col"umn');
     await page.getByLabel('col"umn from').waitFor();
     await rest();
@@ -293,6 +293,9 @@ describe('with the token', () => {
 
   it('says so when the server is gone, and goes on when it is back', async () => {
     await stack.stop('duckdb-http');
+    await page.getByRole('button', { name: 'CSV', exact: true }).click();
+    await page.getByText('Failed to generate file for download').waitFor();
+    await screenshot('no-file');
     await page.reload();
     await page.getByText("duckdb-http doesn't answer").waitFor();
     await screenshot('server-gone');

@@ -40,7 +40,7 @@ def page() -> None:
     with st.sidebar:
         name = st.selectbox("Table", sorted(tables), key="table")
         table = tables[name]
-        st.caption(f"{table['rows']:,} rows, published {age(snapshot['publishedAt'])}")
+        st.caption(f"{counted(table['rows'])}, published {age(snapshot['publishedAt'])}")
         columns = [Column(one["name"], one["type"]) for one in table["columns"]]
         with readable():
             filters = chosen_filters(name, columns, snapshot["id"])
@@ -127,7 +127,7 @@ def show_rows(table: str, columns: list[Column], filters: list[Filter], snapshot
     question = sql.rows(table, filters, by_name.get(order) if order else None, descending)
     found = int(ask(sql.count(table, filters), snapshot).iloc[0, 0])
     shown = read(question, snapshot, limit)
-    st.caption(f"{found:,} rows" if found <= limit else f"The first {len(shown):,} of {found:,} rows")
+    st.caption(counted(found) if found <= limit else f"The first {len(shown):,} of {counted(found)}")
     st.dataframe(shown, hide_index=True, key=f"{table}/rows")
     offer_files(table, question, found)
 
@@ -135,8 +135,9 @@ def show_rows(table: str, columns: list[Column], filters: list[Filter], snapshot
 def offer_files(table: str, question: sql.Question, found: int) -> None:
     if found > FILE_ROWS:
         st.caption(f"A file has at most {FILE_ROWS:,} rows: filter more, or ask duckdb-http, which streams any number.")
-    for column, (name, (format, media_type)) in zip(st.columns([1, 1, 6]), FORMATS.items(), strict=False):
-        column.download_button(
+    buttons = st.container(horizontal=True)
+    for name, (format, media_type) in FORMATS.items():
+        buttons.download_button(
             name,
             lambda format=format: b"".join(published.stream(*question, format=format)),
             f"{table}.{format}",
@@ -184,6 +185,10 @@ def width_of(table: str, column: Column, snapshot: str) -> float | None:
         return None
     about = ask(sql.extent(table, column), snapshot).iloc[0]
     return sql.width(float(about.least), float(about.most), BARS) if about.different > BARS else None
+
+
+def counted(rows: int) -> str:
+    return f"{rows:,} row{'' if rows == 1 else 's'}"
 
 
 def age(published_at: str) -> str:
