@@ -207,6 +207,8 @@ describe('the worked notebook', () => {
     await page
       .getByRole('heading', { name: 'Why are flights out of New York late?' })
       .waitFor({ timeout: 30_000 });
+    // What is run before there is a kernel may be lost.
+    await page.getByText('Python 3 (ipykernel) | Idle').waitFor({ timeout: 60_000 });
     await page.getByRole('menuitem', { name: 'Run', exact: true }).click();
     await page.getByRole('menuitem', { name: 'Run All Cells', exact: true }).click();
     await page

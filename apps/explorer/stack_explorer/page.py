@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -16,9 +17,11 @@ from published import PublishedError
 from stack_explorer import sql
 from stack_explorer.sql import Axis, Column, Filter
 
-# Rows that are shown at most, and rows of a file: it is held in memory until it is fetched.
+# Rows that are shown at most.
 SHOWN = [100, 1_000, 10_000]
-FILE_ROWS = 1_000_000
+# Of a file: it is held in memory until it is fetched.
+FILE_ROWS = 500_000
+FILE_BYTES = 128 * 2**20
 # Values that a list offers; of a column with more, a part of the text is asked for.
 LISTED = 200
 # Bars, or points, of a chart.
@@ -134,12 +137,12 @@ def show_rows(table: str, columns: list[Column], filters: list[Filter], snapshot
 
 def offer_files(table: str, question: sql.Question, found: int) -> None:
     if found > FILE_ROWS:
-        st.caption(f"A file has at most {FILE_ROWS:,} rows: filter more, or ask duckdb-http, which streams any number.")
+        st.caption(f"A file has at most {counted(FILE_ROWS)}: filter more, or ask duckdb-http, which streams any number.")
     buttons = st.container(horizontal=True)
     for name, (format, media_type) in FORMATS.items():
         buttons.download_button(
             name,
-            lambda format=format: b"".join(published.stream(*question, format=format)),
+            partial(file_of, question, format),
             f"{table}.{format}",
             media_type,
             on_click="ignore",
@@ -147,6 +150,15 @@ def offer_files(table: str, question: sql.Question, found: int) -> None:
             disabled=found > FILE_ROWS,
             key=f"{table}/{format}",
         )
+
+
+def file_of(question: sql.Question, format: str) -> bytes:
+    content = bytearray()
+    for piece in published.stream(*question, format=format):
+        content += piece
+        if len(content) > FILE_BYTES:
+            raise PublishedError(f"the file is larger than {FILE_BYTES >> 20} MiB", code="file_too_large")
+    return bytes(content)
 
 
 def show_chart(table: str, columns: list[Column], filters: list[Filter], snapshot: str) -> None:
