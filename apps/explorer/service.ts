@@ -45,7 +45,6 @@ export const explorer = defineService({
     },
     command: ['python3', ...SERVER],
     env: {
-      ALLOWED_HOSTS: own.host('http'),
       PYTHONPATH: '/app/site-packages:/app/apps/explorer:/app/libs/published',
       HOME: '/tmp',
     },

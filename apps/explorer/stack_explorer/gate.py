@@ -8,12 +8,11 @@ from html import escape
 from urllib.parse import parse_qsl, quote, urlencode
 
 from itsdangerous import BadData, URLSafeTimedSerializer
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-# Tells nothing but that it is up, whoever asks and under whatever name: a load balancer has none.
+# Tells nothing but that it is up: a load balancer has no token.
 HEALTH = "/_stcore/health"
 # Seconds that a browser is known.
 KNOWN_FOR = 30 * 24 * 3600
@@ -28,28 +27,24 @@ HEADERS = {
 
 class Gate:
     """ASGI middleware. A browser shows the token once, as `?token=` or in the form of the page that it gets instead, and has a
-    signed cookie from then on.
+    signed cookie from then on. That is this host's: a page of another name that leads here (DNS rebinding) has none.
 
     :param token: the secret
     :param command: what prints it, for the page that asks for it
-    :param hosts: names under which it answers besides this machine's own: others lead here by DNS rebinding
     """
 
-    def __init__(self, app: ASGIApp, token: str, command: str, hosts: list[str]) -> None:
+    def __init__(self, app: ASGIApp, token: str, command: str) -> None:
         self._app = app
         self._token = token
         self._command = command
         self._signer = URLSafeTimedSerializer(token, salt="explorer")
         # Cookies know no ports: each stack on this machine has one of its own.
         self._cookie = f"explorer-{hashlib.sha256(token.encode()).hexdigest()[:8]}"
-        own = ["localhost", "*.localhost", "127.0.0.1", "[::1]"]
-        self._named = TrustedHostMiddleware(self._gate, allowed_hosts=[*own, *hosts], www_redirect=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_asked = scope["type"] in ("http", "websocket")
-        await (self._named if is_asked and scope["path"] != HEALTH else self._app)(scope, receive, send)
-
-    async def _gate(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket") or scope["path"] == HEALTH:
+            await self._app(scope, receive, send)
+            return
         asked = HTTPConnection(scope)
         if self._is_known(asked.cookies.get(self._cookie, "")) and _is_own(asked):
             await self._app(scope, receive, send)

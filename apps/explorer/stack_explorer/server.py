@@ -15,7 +15,6 @@ def main() -> None:
         Gate,
         token=os.environ["EXPLORER_TOKEN"],
         command=f"{'make' if stack == 'local' else f'make STACK={stack}'} -s secret s=explorer k=token",
-        hosts=[name for name in os.environ.get("ALLOWED_HOSTS", "").split(",") if name],
     )
     app = st.App(Path(__file__).with_name("page.py"), middleware=[gate])
     app.run(
