@@ -97,7 +97,7 @@ input, button {{ font: inherit; padding: .3em .6em }} pre {{ background: #f2f2f2
 <h1>Explorer</h1>
 {problem}
 <form><label>Token <input name="token" type="password" autocomplete="off" required autofocus></label> <button>Open</button></form>
-<p>This prints it:</p>
+<p>For a stack on your own machine, this prints it:</p>
 <pre>{command}</pre>
 </html>
 """
