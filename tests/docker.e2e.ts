@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import * as path from 'node:path';
 import { metabase } from '@stack/metabase';
 import { ADMIN, QUESTIONS } from '@stack/metabase/set-up';
-import { PROFILES, resolve } from '@stack/model';
+import { PROFILES, isOwnImage, resolve } from '@stack/model';
 import { postgres } from '@stack/postgres';
 import {
   type ContainerSpec,
@@ -291,16 +291,14 @@ real('the stack in Docker', () => {
     const paths = stackPaths(workspace, env as NodeJS.ProcessEnv);
     const ports = JSON.parse(readFileSync(paths.ports, 'utf8')) as Record<string, { number: number }>;
     const port = ports['traefik.web'].number;
-    for (const host of ['evidence', 'orchestration', 'duckdb-http', 'ingestion']) {
+    const pages = here().services.filter(({ route, docker }) => route && docker && isOwnImage(docker.image));
+    expect(pages.length).toBeGreaterThan(5);
+    for (const { name: host, route } of pages) {
+      const token = route?.token && (await succeeds('secret', `s=${host}`, `k=${route.token}`)).trim();
       const answer = execFileSync('curl', [
-        '-s',
-        '-o',
-        '/dev/null',
-        '-w',
-        '%{http_code}',
-        '-H',
-        `Host: ${host}.localhost`,
-        `http://127.0.0.1:${port}/`,
+        ...['-sL', '--cookie', '', '-o', '/dev/null', '-w', '%{http_code}'],
+        ...['-H', `Host: ${host}.localhost`],
+        `http://127.0.0.1:${port}/${token ? `?token=${token}` : ''}`,
       ]);
       expect([host, answer.toString()]).toEqual([host, '200']);
     }
@@ -314,13 +312,16 @@ real('the stack in Docker', () => {
       docker.run('exec', `stack-${name}-${unit}`, 'ls', '/app/sbom').trim().split('\n');
     expect(bills('duckdb-http')).toEqual(['node.cdx.json']);
     expect(bills('ingestion')).toEqual(['node.cdx.json', 'source-faker.cdx.json']);
-    expect(bills('orchestration-code')).toEqual(['python.cdx.json']);
+    for (const unit of ['orchestration-code', 'notebooks', 'explorer'])
+      expect(bills(unit)).toEqual(['python.cdx.json']);
   });
 
   it('shows no secret to who may look at its containers', async () => {
     const inspected = docker.run('inspect', ...ids());
     for (const [unit, key] of [
       ['duckdb-http', 'token'],
+      ['notebooks', 'token'],
+      ['explorer', 'token'],
       ['postgres', 'password'],
       ['ingestion', 'client_secret'],
       ['redis', 'password'],

@@ -218,6 +218,9 @@ describe('what a move carries', () => {
       false,
     ]);
     expect(inDocker.filter(({ name }) => names.includes(name))).toEqual([]);
+    expect(files.filter(({ yours }) => yours).map(({ folder }) => folder)).toEqual([
+      `${paths.files}/notebooks`,
+    ]);
   });
 
   it('is PostgreSQL’s data as a dump', () => {

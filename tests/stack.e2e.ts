@@ -130,6 +130,8 @@ describe('make deploy-local', () => {
         'ingestion',
         'duckdb-http',
         'evidence',
+        'notebooks',
+        'explorer',
         'orchestration',
       ]),
     );
@@ -144,6 +146,13 @@ describe('make deploy-local', () => {
       (await fetch(`${await urlOf('duckdb-http')}/v1/query`, { method: 'POST', body, headers })).status,
     ).toBe(401);
     expect((await fetch(`${await urlOf('object-store')}/lake/published/latest.json`)).status).toBe(403);
+    const behindTokens = (await status()).filter((unit) => unit.token);
+    expect(behindTokens.map(({ name }) => name)).toEqual(expect.arrayContaining(['notebooks', 'explorer']));
+    for (const { name, url = '', token: key } of behindTokens)
+      expect([name, await (await fetch(url)).text()]).toEqual([
+        name,
+        expect.stringContaining(`make STACK=${paths.name} -s secret s=${name} k=${key}`),
+      ]);
   });
 
   it('has published the flights', async () => {
@@ -176,6 +185,29 @@ describe('the Evidence site', () => {
     await page.locator('canvas, svg[class*=chart], .chart svg').first().waitFor({ timeout: 60_000 });
     await page.getByText('336,776').or(page.getByText('337k')).first().waitFor({ timeout: 30_000 });
     await page.screenshot({ path: path.join(workspace, 'test-results', 'evidence.png'), fullPage: true });
+  });
+});
+
+describe('the worked notebook', () => {
+  it('runs from top to bottom on the published marts', async () => {
+    const to = path.join(home, 'executed');
+    const notebook = path.join(paths.files, 'notebooks/delays.ipynb');
+    const execute = [
+      'python',
+      '-m',
+      'nbconvert',
+      '--to',
+      'notebook',
+      '--execute',
+      '--output-dir',
+      to,
+      notebook,
+    ];
+    const { status: code, output } = await run('npx', 'stack', 'exec', 'notebooks', '--', ...execute);
+    expect([code, code === 0 ? '' : output]).toEqual([0, '']);
+    expect(readFileSync(path.join(to, 'delays.ipynb'), 'utf8')).toMatch(
+      /In fair weather a morning flight leaves \d+ minutes late/,
+    );
   });
 });
 

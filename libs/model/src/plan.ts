@@ -100,6 +100,8 @@ export interface RegistryEntry {
   readonly runtime?: 'native' | 'docker';
   /** The address for a person, if there is one. */
   readonly url?: string;
+  /** Secret of the unit that the page at that address asks for. */
+  readonly token?: string;
   /** The URL that says whether it is healthy, if it is asked by HTTP. */
   readonly healthUrl?: string;
   readonly route?: { readonly host: string; readonly target: string };

@@ -80,6 +80,7 @@ export const serviceSchema = z.strictObject({
     .record(key, z.strictObject({ generated: z.literal(true), bytes: z.number().int().min(16).max(64) }))
     .default({}),
   volumes: z.record(key, z.string().startsWith('/', 'the path inside a container is absolute')).default({}),
+  yours: z.array(key).default([]),
   dumped: key.optional(),
   env: z.record(envName, value).default({}),
   uses: z.array(unit).default([]),
@@ -141,7 +142,9 @@ export const serviceSchema = z.strictObject({
       { error: "expected fargate(…) of @stack/ecs, { resources: './aws' } or { none: 'why' }" },
     )
     .optional(),
-  route: z.strictObject({ port: key, path: z.string().startsWith('/').optional() }).optional(),
+  route: z
+    .strictObject({ port: key, path: z.string().startsWith('/').optional(), token: key.optional() })
+    .optional(),
   memory,
   collect: z.strictObject({ into: key, files: fn }).optional(),
   metrics: z.strictObject({ port: key, path: z.string().startsWith('/').optional() }).optional(),

@@ -117,6 +117,8 @@ describe('a wrong definition names the file and the field', () => {
     ['env.URL', { env: { URL: undefined } }],
     ['env.URL', { env: { URL: { nonsense: 1 } } }],
     ['route.port', { route: { port: 'web' } }],
+    ['route.token', { route: { port: 'http', token: 'web' } }],
+    ['yours', { yours: ['web'] }],
     ['ports.http.password', { ports: { http: { number: 80, protocol: 'http', password: 'none' } } }],
     ['imag', { imag: 'x' }],
     ['native', { native: {} }],

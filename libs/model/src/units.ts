@@ -59,6 +59,11 @@ export interface ServiceOptions extends CommonOptions {
   /** Folders that outlive the process: name → path inside a container. */
   readonly volumes?: Readonly<Record<string, string>>;
   /**
+   * Volumes with files of the user's own. Natively each is a folder that they see, `data/<volume>` of the checkout
+   * (`data/<stack>/<volume>`), which no reset deletes.
+   */
+  readonly yours?: readonly string[];
+  /**
    * The port, of PostgreSQL's protocol, at which its data is dumped and restored when the stack moves to another runtime. Default: the
    * files of its volumes are copied, so they have to be laid out alike in both.
    */
@@ -80,7 +85,12 @@ export interface ServiceOptions extends CommonOptions {
   /** What it is in AWS; without it, it isn't there. */
   readonly aws?: AwsService;
   /** Shown to people as `http://<name>.localhost:<proxy port>`. */
-  readonly route?: { readonly port: string; readonly path?: string };
+  readonly route?: {
+    readonly port: string;
+    readonly path?: string;
+    /** Secret that its page asks for, and takes as `?token=` in its address. */
+    readonly token?: string;
+  };
   /** What it may need, e.g. `256Mi`. */
   readonly memory: string;
   /**
@@ -121,7 +131,10 @@ export interface Docker {
     readonly from: 'node' | 'python';
     /** Beside its program: path below /app → file or folder of the workspace. */
     readonly files?: Readonly<Record<string, string>>;
-    /** Python packages: path below /app → a list that uv reads; `uv.lock` is the project's own. */
+    /**
+     * Python packages: path below /app → a list that uv reads; `uv.lock` is the project's own, `uv.lock#<group>` those of one of its
+     * dependency groups alone.
+     */
     readonly packages?: Readonly<Record<string, string>>;
     /** Python programs with packages of their own: path below /app → folder of lists, one a program, called as it is. */
     readonly programs?: Readonly<Record<string, string>>;
@@ -216,6 +229,7 @@ export interface Service<O extends ServiceOptions = ServiceOptions> extends Comm
   readonly ports: Readonly<Record<string, Port>>;
   readonly secrets: Readonly<Record<string, GeneratedSecret>>;
   readonly volumes: Readonly<Record<string, string>>;
+  readonly yours: readonly string[];
   readonly dumped?: string;
   readonly ready: ServiceOptions['ready'];
   readonly native: ServiceOptions['native'];
@@ -306,6 +320,8 @@ export function defineService<const O extends ServiceOptions>(options: O): Servi
   for (const [field, probe] of probesOf(parsed.ready as ServiceOptions['ready']))
     known('ports', probe.port, field);
   if (parsed.route) known('ports', parsed.route.port, 'route.port');
+  if (parsed.route?.token) known('secrets', parsed.route.token, 'route.token');
+  for (const volume of parsed.yours) known('volumes', volume, 'yours');
   if (parsed.metrics) known('ports', parsed.metrics.port, 'metrics.port');
   if (parsed.collect) known('volumes', parsed.collect.into, 'collect.into');
   if (parsed.dumped) known('ports', parsed.dumped, 'dumped');

@@ -160,6 +160,7 @@ export function entryOf(
     processes,
     runtime,
     url: service?.route && `${address(service.route.port)}${service.route.path ?? ''}`,
+    token: service?.route?.token,
     healthUrl: http?.type === 'http' ? `${address(http.port)}${http.path}` : undefined,
     route: service?.route && {
       host: `${unit.name}.localhost`,

@@ -16,6 +16,8 @@ export interface StackPaths {
   readonly registry: string;
   readonly failures: string;
   readonly ports: string;
+  /** Where the user's own files are: `data` of the checkout (`data/<stack>`). */
+  readonly files: string;
   /** Where the user drops files: INBOX_DIR, else data/inbox of the checkout (data/<stack>/inbox). */
   readonly inbox: string;
 }
@@ -43,6 +45,7 @@ export function stackPaths(workspace = findWorkspace(), env: NodeJS.ProcessEnv =
     );
   const dir = path.join(path.resolve(workspace, env.STACK_HOME || '.stack'), name);
   const at = (part: string) => path.join(dir, part);
+  const files = filesOf(workspace, name, dir);
   return {
     name,
     workspace,
@@ -55,14 +58,15 @@ export function stackPaths(workspace = findWorkspace(), env: NodeJS.ProcessEnv =
     registry: at('registry'),
     failures: at('failures'),
     ports: at('ports.json'),
-    inbox: env.INBOX_DIR ? path.resolve(workspace, env.INBOX_DIR) : inboxOf(workspace, name, dir),
+    files,
+    inbox: env.INBOX_DIR ? path.resolve(workspace, env.INBOX_DIR) : path.join(files, 'inbox'),
   };
 }
 
 /** Each stack has its own: files of one client mustn't land in another's warehouse. One that lives elsewhere has it there. */
-function inboxOf(workspace: string, name: string, dir: string): string {
-  if (!dir.startsWith(workspace + path.sep)) return path.join(dir, 'inbox');
-  return path.join(workspace, 'data', ...(name === 'local' ? [] : [name]), 'inbox');
+function filesOf(workspace: string, name: string, dir: string): string {
+  if (!dir.startsWith(workspace + path.sep)) return dir;
+  return path.join(workspace, 'data', ...(name === 'local' ? [] : [name]));
 }
 
 /** The text with its `make …` commands meant for this stack, as they have to be typed. */

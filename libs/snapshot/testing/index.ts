@@ -1,6 +1,14 @@
 export { Link } from './link';
 export { findWeed, ObjectStore } from './object-store';
-export { flightTables, publish, type PublishOptions, type TableToPublish } from './publish';
+export {
+  flightTables,
+  type Lake,
+  lakeOf,
+  publish,
+  type PublishOptions,
+  type TableToPublish,
+} from './publish';
+export { realFlights } from './real-flights';
 
 /** Waits until `condition` holds, asking every 20 ms. @throws Error with `what` after `timeoutMs` (10 s) */
 export async function eventually(

@@ -2,17 +2,41 @@ import { createHash } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PutObjectCommand } from '@aws-sdk/client-s3';
+import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { literal } from '../src/sql';
 import type { Manifest, SnapshotTable } from '../src/manifest';
-import type { ObjectStore } from './object-store';
 
 /** A table to publish: its name and the SELECT that makes it. */
 export interface TableToPublish {
   name: string;
   sql: string;
   index?: string[][];
+}
+
+/** A bucket, and a client that may write it. */
+export interface Lake {
+  readonly bucket: string;
+  client(): S3Client;
+}
+
+/**
+ * A stack's lake.
+ *
+ * @example lakeOf(stack.resolve, lakeWriter)
+ */
+export function lakeOf<V>(resolve: (value: V) => string, writer: Record<string, V>): Lake {
+  const of = (name: string): string => resolve(writer[name] as V);
+  return {
+    bucket: of('LAKE_BUCKET'),
+    client: () =>
+      new S3Client({
+        endpoint: of('LAKE_S3_ENDPOINT'),
+        region: of('AWS_REGION'),
+        forcePathStyle: true,
+        credentials: { accessKeyId: of('AWS_ACCESS_KEY_ID'), secretAccessKey: of('AWS_SECRET_ACCESS_KEY') },
+      }),
+  };
 }
 
 export interface PublishOptions {
@@ -28,7 +52,7 @@ let sequence = 0;
 
 /** Publishes tables into the store's lake as the pipeline does: Parquet, manifest, and `latest.json` last. */
 export async function publish(
-  store: ObjectStore,
+  store: Lake,
   tables: TableToPublish[],
   options: PublishOptions = {},
 ): Promise<Manifest> {

@@ -3,5 +3,5 @@ export * from './docker';
 export { findBrowser, launchBrowser } from './browser';
 export { Moto, freePort } from './moto';
 export { registryEntry } from './registry';
-export { TestStack } from './test-stack';
+export { TestStack, proxyPort } from './test-stack';
 export { eventually } from './wait';

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
 import { type Value, dependenciesOf, resolve } from '@stack/model';
@@ -97,3 +97,7 @@ export class TestStack {
     rmSync(path.dirname(this.paths.dir), { recursive: true, force: true });
   }
 }
+
+/** The number at which the stack's proxy serves every page by name; `traefik` is deployed. */
+export const proxyPort = ({ paths }: TestStack): number =>
+  (JSON.parse(readFileSync(paths.ports, 'utf8')) as Record<string, { number: number }>)['traefik.web'].number;

@@ -66,6 +66,9 @@ export function printStatus({ units, supervisor, supervisorDied, runtime }: Stac
   const standIns = units.filter(({ standIn }) => standIn).map(({ name }) => name);
   if (standIns.length > 0)
     tell(`created, never run with the real image (a stand-in answers): ${standIns.join(', ')}`);
+  for (const { name, token } of units)
+    if (token)
+      tell(`${name} asks for its token, or takes it as ?token=… → make -s secret s=${name} k=${token}`);
   for (const { name, reason, problem } of units) {
     if (reason && !supervisorDied) tell(`${name}: ${reason} → make logs s=${name}`);
     if (problem) tell(`✘ ${name}: its last deploy failed: ${problem}`);

@@ -123,12 +123,14 @@ describe('affected', () => {
     expect(affectedBy('infra/s3/aws.ts', 'synth')).toEqual([
       'duckdb-http',
       'evidence',
+      'explorer',
+      'notebooks',
       'orchestration',
       's3',
     ]);
   });
 
   it('is the program alone when its code changes', () => {
-    expect(affectedBy('apps/duckdb-http/src/main.ts')).toEqual(['duckdb-http']);
+    expect(affectedBy('apps/evidence/src/main.ts')).toEqual(['evidence']);
   });
 });

@@ -113,7 +113,7 @@ export function containersOf(
       ...(service.collect
         ? [
             {
-              folder: volumeDir(stack, unit, service.collect.into),
+              folder: volumeDir(stack, service, service.collect.into),
               target: service.volumes[service.collect.into],
             },
           ]

@@ -3,6 +3,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  readdirSync,
   readlinkSync,
   rmSync,
   symlinkSync,
@@ -17,6 +18,7 @@ import { type Header, extract } from 'tar-stream';
 import { type StackPaths, stackPaths } from '../stack';
 import { differences, inventory, packFolder, unpackFolder } from './archive';
 import type { Part } from './parts';
+import { sideOf } from './sides';
 import { readMove, refuseElsewhere, writeMove } from './state';
 
 const home = mkdtempSync(path.join(tmpdir(), 'move-'));
@@ -32,6 +34,7 @@ describe('a folder that moves', () => {
     uid: 10001,
     gid: 10001,
     whole: false,
+    yours: false,
     holds: (relative) => relative.split('/')[0] !== 'left',
   });
   const [here, there] = [part('here'), part('there')];
@@ -77,6 +80,23 @@ describe('a folder that moves', () => {
       gid: 10001,
       pax: { mtime: '1700000000.250000000' },
     });
+  });
+
+  it('takes the place of what was there, which is kept where it was the user’s own', async () => {
+    const said: string[] = [];
+    const native = sideOf('native', stackPaths(home, {}), undefined as never, (line) => said.push(line));
+    const [data, notebooks] = [part('old'), { ...part('notebooks'), yours: true }];
+    for (const { folder } of [data, notebooks]) {
+      mkdirSync(folder);
+      writeFileSync(path.join(folder, 'mine'), 'x');
+    }
+    for (const one of [data, notebooks]) await native.clear(one);
+    expect([await native.has(data), await native.has(notebooks)]).toEqual([false, false]);
+    const aside = readdirSync(home).filter((name) => name.startsWith('notebooks.'));
+    expect(aside.map((name) => readdirSync(path.join(home, name)))).toEqual([['mine']]);
+    expect(said).toEqual([expect.stringContaining(aside[0])]);
+    await native.clear(notebooks);
+    expect(readdirSync(home).filter((name) => name.startsWith('notebooks.'))).toEqual(aside);
   });
 
   it('isn’t the same when a byte differs', async () => {

@@ -24,6 +24,8 @@ export interface Part {
   readonly gid: number;
   /** Whether all that is in the folder is part of it. */
   readonly whole: boolean;
+  /** Whether it has files of the user's own, in a folder that they may have changed meanwhile. */
+  readonly yours: boolean;
   /** Whether what is at this place in the folder is. */
   holds(relative: string): boolean;
 }
@@ -73,15 +75,17 @@ const divided = <T>(all: readonly T[], holds: (one: T) => boolean): [T[], T[]] =
   all.filter((one) => !holds(one)),
 ];
 
-type Place = Pick<Part, 'name' | 'folder' | 'inside' | 'whole' | 'holds'>;
+type Place = Pick<Part, 'name' | 'folder' | 'inside' | 'whole' | 'yours' | 'holds'>;
 
-function placeOf(stack: StackPaths, { name, volumes }: Service, { target }: Mount): Place {
+function placeOf(stack: StackPaths, service: Service, { target }: Mount): Place {
+  const { name, volumes } = service;
   const [volume] = Object.entries(volumes).find(([, inside]) => inside === target) as [string, string];
   return {
     name: `${name}/${volume}`,
-    folder: volumeDir(stack, name, volume),
+    folder: volumeDir(stack, service, volume),
     inside: target,
     whole: true,
+    yours: service.yours.includes(volume),
     holds: () => true,
   };
 }
@@ -94,6 +98,7 @@ function sharedIn(stack: StackPaths, services: readonly Service[]): Place {
     folder: stack.data,
     inside: path.posix.join(SHARED.target, path.basename(stack.data)),
     whole: false,
+    yours: false,
     holds: (relative) => !folders.has(relative.split('/')[0]),
   };
 }

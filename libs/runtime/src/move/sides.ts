@@ -1,5 +1,5 @@
 /** The two runtimes as a move sees them, so that the same steps lead from either to the other. */
-import { existsSync, lstatSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import * as path from 'node:path';
 import { Readable } from 'node:stream';
 import type Docker from 'dockerode';
@@ -65,7 +65,12 @@ class Natively implements Side {
   }
 
   async clear(part: Part): Promise<void> {
-    for (const place of contentOf(part)) rmSync(place, { recursive: true });
+    if (!part.yours) for (const place of contentOf(part)) rmSync(place, { recursive: true });
+    else if (contentOf(part).length > 0) {
+      const aside = `${part.folder}.${new Date().toISOString().replace(/[-:]|\.\d+/g, '')}`;
+      renameSync(part.folder, aside);
+      this.say(`${part.name}: what was in ${part.folder} is in ${aside} now`);
+    }
   }
 
   read<T>(part: Part, use: (archive: Readable) => Promise<T>): Promise<T> {

@@ -5,6 +5,7 @@ import {
   type PlanContext,
   type Resolver,
   type RunOptions,
+  type Service,
   StackError,
   type Unit,
   type Value,
@@ -63,7 +64,7 @@ export function planContext(
     secretFile: (name) => ensureSecret(stack, unit.name, name, own('secrets', name) as never),
     volume: (name) => {
       own('volumes', name);
-      const dir = volumeDir(stack, unit.name, name);
+      const dir = volumeDir(stack, unit as Service, name);
       mkdirSync(dir, { recursive: true });
       return dir;
     },

@@ -8,8 +8,9 @@ import { readSecret } from './secrets';
 
 export const HOST = '127.0.0.1';
 
-export const volumeDir = (stack: StackPaths, unit: string, volume: string): string =>
-  path.join(stack.data, unit, volume);
+/** The folder of a service's volume on this machine. */
+export const volumeDir = (stack: StackPaths, { name, yours }: Service, volume: string): string =>
+  yours.includes(volume) ? path.join(stack.files, volume) : path.join(stack.data, name, volume);
 
 export function nativeResolver(stack: StackPaths, loader: Loader, ports: Ports): Resolver {
   const service = (reference: Reference): Service => {
@@ -31,7 +32,7 @@ export function nativeResolver(stack: StackPaths, loader: Loader, ports: Ports):
       case 'secret':
         return readSecret(stack, unit, key, service(reference).secrets[key]);
       case 'volume':
-        return volumeDir(stack, unit, key);
+        return volumeDir(stack, service(reference), key);
       case 'output': {
         const module = loader.unit(unit);
         const value = module.kind === 'module' ? module.native?.outputs[key] : undefined;

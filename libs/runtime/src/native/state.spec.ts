@@ -1,11 +1,12 @@
 import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
-import { StackError, type Unit } from '@stack/model';
+import { type Service, StackError, type Unit } from '@stack/model';
 import { digest, writeIfChanged } from '../files';
 import { type StackPaths, forStack, makeStackDir, stackPaths } from '../stack';
 import { findExecutable } from './executables';
 import { Ports, portBlock, unknownPortVariables } from './ports';
+import { volumeDir } from './resolver';
 import { ensureSecret, readSecret } from './secrets';
 
 let home: string;
@@ -27,6 +28,26 @@ describe('a secret', () => {
     expect(statSync(ensureSecret(stack, 'shop', 'token', spec)).mode & 0o777).toBe(0o600);
     expect(readdirSync(path.join(stack.secrets, 'shop'))).toEqual(['token']);
     expect(readSecret(stack, 'other', 'token', spec)).not.toBe(first);
+  });
+});
+
+describe('a volume with the user’s own files', () => {
+  const service = { name: 'shop', yours: ['files'] } as unknown as Service;
+
+  it('is a folder that they see, of its own for each stack, which no reset deletes', () => {
+    const folder = (env: NodeJS.ProcessEnv) => volumeDir(stackPaths(home, env), service, 'files');
+    expect(folder({})).toBe(path.join(home, 'data/files'));
+    expect(folder({ STACK: 'acme' })).toBe(path.join(home, 'data/acme/files'));
+    expect(volumeDir(stackPaths(home, {}), service, 'rest')).toBe(
+      path.join(home, '.stack/local/data/shop/rest'),
+    );
+  });
+
+  it('is with the stack where that lies elsewhere', () => {
+    const elsewhere = path.join(tmpdir(), 'elsewhere');
+    expect(volumeDir(stackPaths(home, { STACK_HOME: elsewhere }), service, 'files')).toBe(
+      path.join(elsewhere, 'local/files'),
+    );
   });
 });
 

@@ -16,6 +16,8 @@ export interface UnitStatus {
   readonly summary: string;
   /** Address of the service; for a person where there is a page. */
   readonly url?: string;
+  /** Secret of it that its page asks for. */
+  readonly token?: string;
   /** URL that answers 200 when it is healthy, if it speaks HTTP. */
   readonly healthUrl?: string;
   /** `failed`: its last deploy ended badly, and it doesn't run. */
@@ -94,6 +96,7 @@ function unitStatus(
     url:
       entry.url ??
       (first && `${first.protocol === 's3' ? 'http' : first.protocol}://127.0.0.1:${first.number}`),
+    token: entry.token,
     healthUrl: entry.healthUrl,
     health: healthOf(entry, pids.length > 0, sick !== undefined || left.length > 0, problem !== undefined),
     reason:

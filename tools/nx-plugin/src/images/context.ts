@@ -35,7 +35,9 @@ export function packagesContent(parts: ImageParts, graph: ProjectGraph): string 
   const { workspace, build, platforms } = parts;
   const npm = hasProgram(parts);
   const lists = [...Object.values(build.packages ?? {}), ...Object.values(build.programs ?? {})];
-  const files = [...lists, ...(npm ? ['package-lock.json'] : [])].map((file) => path.join(workspace, file));
+  const files = [...lists.map((list) => listOf(list).file), ...(npm ? ['package-lock.json'] : [])].map(
+    (file) => path.join(workspace, file),
+  );
   const named = npm && npmDependencies(parts, graph);
   return sha256(JSON.stringify([digest([...files, __dirname], workspace), named, build, platforms]));
 }
@@ -173,6 +175,12 @@ function dependenciesOf(workspace: string, root: string, seen = new Set<string>(
 const versionOf = (graph: ProjectGraph, name: string, declared: string): string =>
   declared.startsWith('npm:') ? declared : (graph.externalNodes?.[`npm:${name}`]?.data.version ?? declared);
 
+/** A list of Python packages: its file, and the group of it that is meant. */
+function listOf(list: string): { readonly file: string; readonly group?: string } {
+  const [file, group] = list.split('#');
+  return { file, group };
+}
+
 async function pythonPackages(
   { workspace, platform }: OnPlatform,
   list: string,
@@ -180,18 +188,20 @@ async function pythonPackages(
   target: string,
   say: Say,
 ): Promise<void> {
-  const bill = `${list === 'uv.lock' ? 'python' : path.basename(list, '.txt')}.cdx.json`;
+  const { file, group } = listOf(list);
+  const bill = `${file === 'uv.lock' ? 'python' : path.basename(file, '.txt')}.cdx.json`;
   const made = await once(
     workspace,
     `${list}-${platform.name}`,
-    [...platform.uv, CYCLONEDX, readFileSync(path.join(workspace, list), 'utf8')],
+    [...platform.uv, CYCLONEDX, readFileSync(path.join(workspace, file), 'utf8')],
     async (folder) => {
       const uv = findUv(workspace);
       say(`installing Python packages of ${list} for ${platform.name}`);
-      let wanted = path.join(workspace, list);
-      if (list === 'uv.lock') {
+      let wanted = path.join(workspace, file);
+      if (file === 'uv.lock') {
         wanted = path.join(folder, 'requirements.txt');
-        const exported = ['export', '--quiet', '--frozen', '--no-default-groups', '--no-emit-project'];
+        const which = group ? ['--only-group', group] : ['--no-default-groups', '--no-emit-project'];
+        const exported = ['export', '--quiet', '--frozen', ...which];
         await run(uv, [...exported, '--no-hashes', '--output-file', wanted], workspace);
         await run(
           uv,

@@ -19,10 +19,11 @@ describe('packages for a platform', () => {
     library('good/a.so', 183);
     writeFileSync(path.join(folder, 'good/b.py'), '');
     expect(elfFiles(folder)).toEqual({ 'good/a.so': 183 });
+    library('good/attach_linux_amd64.so', 62);
     refuseForeign(folder, platformOf('linux/arm64'));
-    library('bad/c.so', 62);
+    library('bad/c.cpython-311-x86_64-linux-gnu.so', 62);
     expect(() => refuseForeign(folder, platformOf('linux/arm64'))).toThrow(
-      expect.objectContaining({ code: 'FOREIGN_BINARY', details: ['bad/c.so'] }),
+      expect.objectContaining({ code: 'FOREIGN_BINARY', details: ['bad/c.cpython-311-x86_64-linux-gnu.so'] }),
     );
   });
 });

@@ -19,13 +19,16 @@ export function elfFiles(folder: string): Record<string, number> {
   return found;
 }
 
+/** One whose name ends with its machine lies beside those for others, and its package chooses (debugpy: `attach_linux_amd64.so`). */
+const NAMED = /[_-](amd64|x86_64|x86|aarch64|arm64)\.so$/;
+
 /**
  * A package without a build for the platform was perhaps compiled on this machine, for this machine.
  * @throws StackError when a file of the folder is for another machine
  */
 export function refuseForeign(folder: string, platform: Platform): void {
   const foreign = Object.entries(elfFiles(folder))
-    .filter(([, machine]) => machine !== platform.machine)
+    .filter(([file, machine]) => machine !== platform.machine && !NAMED.test(file))
     .map(([file]) => file);
   if (foreign.length > 0)
     throw new StackError(

@@ -1,0 +1,1 @@
+"""The explorer: the published tables in a browser, without SQL."""
