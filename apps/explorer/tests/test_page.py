@@ -86,7 +86,7 @@ def test_numbers_are_put_together_by_the_server():
 def test_what_the_server_refuses_is_said(monkeypatch):
     monkeypatch.setenv("PUBLISHED_TOKEN", "another")
     page = AppTest.from_file(PAGE, default_timeout=30).run()
-    assert "this needs the token of duckdb-http" in page.error[0].value
+    assert "this needs a token of duckdb-http" in page.error[0].value
     assert not page.exception
 
 
