@@ -1,11 +1,11 @@
-"""Tables that are published as they were loaded, without a model: those of the inbox, and the quarantine."""
+"""Tables that are published as they stand in the warehouse, without a model: the inbox, the quarantine, the pipeline's own."""
 
 from pathlib import Path
 
 from stack_pipeline.transformation.dbt import PublishedModel
 from stack_pipeline.warehouse import connect, quoted
 
-SCHEMAS = ("inbox", "quarantine")
+SCHEMAS = ("inbox", "quarantine", "pipeline")
 """Schemas of the warehouse; their table `orders` is published as `inbox_orders`."""
 
 
