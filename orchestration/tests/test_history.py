@@ -15,7 +15,7 @@ def test_a_snapshot_tells_of_the_runs_that_led_to_it(pipeline, flights, tmp_path
     snapshot = pipeline.latest()
     runs = "select run_id, job, started_by, status, failed_step, snapshot, rows, ended_at > started_at from t order by started_at"
     assert published(pipeline, tmp_path, "pipeline_runs", runs) == [
-        (first.run_id, "pipeline", "hand", "publishing", None, None, None, None)
+        (first.run_id, "pipeline", "hand", "publishing", None, None, None, True)
     ]
     steps = "select step, status, note from t where run_id = '{}' order by number"
     told = published(pipeline, tmp_path, "pipeline_steps", steps.format(first.run_id))
@@ -40,7 +40,7 @@ def test_a_snapshot_tells_of_the_runs_that_led_to_it(pipeline, flights, tmp_path
         (first.run_id, "pipeline", "hand", "succeeded", None, snapshot["id"], rows, True),
         (idle.run_id, "pipeline", "hand", "nothing new", None, None, None, True),
         (failed.run_id, "pipeline", "hand", "failed", "dbt_build", None, None, True),
-        (last.run_id, "pipeline", "hand", "publishing", None, None, None, None),
+        (last.run_id, "pipeline", "hand", "publishing", None, None, None, True),
     ]
     assert ("dbt_build", "failed", None) in published(pipeline, tmp_path, "pipeline_steps", steps.format(failed.run_id))
 
@@ -52,7 +52,16 @@ def test_a_snapshot_tells_what_was_checked(pipeline, flights, tmp_path):
     assert ("raw.flights", "month values must be at least 1 and at most 12.", "month", "critical",
             True, None, 6099, 0) in results  # fmt: skip
     rows = [one for one in results if one[0] == "marts.fct_flights" and one[2] is None]
-    assert ("marts.fct_flights", "A flight that was cancelled has no arrival delay.", None, "critical", True, "0", None, 0) in rows
+    assert (
+        "marts.fct_flights",
+        "A flight that was cancelled has no arrival delay.",
+        None,
+        "critical",
+        True,
+        "0 rows",
+        None,
+        0,
+    ) in rows
     assert [row for row in rows if row[5] == "6,099"]
     assert published(pipeline, tmp_path, "pipeline_quality", "select distinct run_id from t") == [(first.run_id,)]
 

@@ -3,6 +3,7 @@
 They go to the warehouse's schema `pipeline`, which is published as it is; so do the results of Great Expectations.
 """
 
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -34,8 +35,8 @@ _TABLES = {
 def keep_history(warehouse: Path, instance: DagsterInstance, run_id: str) -> None:
     """Replaces `pipeline.runs` and `pipeline.steps` by the last runs; the caller holds the warehouse's lease.
 
-    run_id: the run that is about to publish them. Its status is `publishing`, its end, snapshot and rows aren't known yet. Times
-    are UTC.
+    run_id: the run that is about to publish them. Its status is `publishing`, its end is now, its snapshot and rows aren't known
+    yet. Times are UTC.
     """
     begun = RunsFilter(statuses=[DagsterRunStatus.STARTED, *_STATUSES])
     records = [one for one in instance.get_run_records(begun, limit=LAST) if one.start_time is not None]
@@ -55,15 +56,15 @@ def keep_history(warehouse: Path, instance: DagsterInstance, run_id: str) -> Non
 
 def _run(record: RunRecord, steps: list[tuple], publishing: str) -> tuple:
     run = record.dagster_run
-    status = _STATUSES.get(run.status, "running")
+    status, ended = _STATUSES.get(run.status, "running"), record.end_time
     if run.run_id == publishing:
-        status = "publishing"
+        status, ended = "publishing", time.time()
     elif status == "succeeded":
         status = run.tags.get(OUTCOME_TAG, status)
     failed = next((step[2] for step in steps if step[3] == "failed"), None)
     rows = run.tags.get(ROWS_TAG)
     return (
-        run.run_id, run.job_name, _started_by(run), status, _time(record.start_time), _time(record.end_time),
+        run.run_id, run.job_name, _started_by(run), status, _time(record.start_time), _time(ended),
         failed, run.tags.get(SNAPSHOT_TAG), int(rows) if rows else None,
     )  # fmt: skip
 

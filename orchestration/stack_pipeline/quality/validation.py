@@ -155,7 +155,8 @@ def _finding(suite: Suite, result: Any) -> Finding:
             f"Correct orchestration/quality/{suite.table}.yml.",
         )
     bad = found.get("unexpected_count") or 0
-    if "unexpected_rows_query" in config.kwargs:
+    by_query = "unexpected_rows_query" in config.kwargs
+    if by_query:
         bad = int(found.get("observed_value") or 0)
     return Finding(
         number=config.meta["number"],
@@ -164,7 +165,7 @@ def _finding(suite: Suite, result: Any) -> Finding:
         column=config.kwargs.get("column"),
         passed=bool(result.success),
         blocking=str(getattr(config.severity, "value", config.severity)) == "critical",
-        observed=f"{bad} rows" if bad else _shown(found.get("observed_value", "")),
+        observed=f"{bad} rows" if bad or by_query else _shown(found.get("observed_value", "")),
         bad=bad,
         checked=found.get("element_count"),
     )

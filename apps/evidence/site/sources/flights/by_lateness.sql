@@ -10,7 +10,7 @@ select
     when f.arr_delay_min < 120 then 4
     else 5
   end as step,
-  ['Early or on the minute', 'Under 15 min', '15 to 59 min', '1 to 2 hours', '2 hours or more'][step] as lateness,
+  ['Early', 'Under 15 min', '15–59 min', '1–2 hours', 'Over 2 hours'][step] as lateness,
   count(*) as arrivals
 from fct_flights f
 left join dim_carrier c on c.carrier = f.carrier

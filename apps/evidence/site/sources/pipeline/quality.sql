@@ -8,7 +8,8 @@ select
   passed,
   coalesce(
     case when checked_rows is null then observed end,
-    format('{:,} of {:,} rows unmet', bad_rows, checked_rows),
+    case when bad_rows = 0 then format('all {:,} rows meet it', checked_rows) end,
+    format('{:,} of {:,} rows don''t', bad_rows, checked_rows),
     ''
   ) as observed,
   bad_rows,
