@@ -76,7 +76,6 @@ export async function createEvidenceServer(
     use: async (snapshot) => void (manifest = await data.make(snapshot)),
   });
   await mkdir(data.dir, { recursive: true, mode: 0o700 });
-  if (watching) data.take(await readSourceQueries(sourcesDir));
   await reader.start();
   const watcher =
     watching &&

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { access, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
@@ -18,12 +19,9 @@ const BUILDING = '.building-';
  * The data of the pages: for each snapshot a folder of Parquet files, one a source query, made in the engine from the
  * snapshot's DuckDB file. It stands in for `evidence sources`, which would need Evidence's 500 MB at run time and some
  * seconds; the queries and the result are the same. A folder appears whole (rename) and never changes: its address
- * holds the snapshot's id, so that no page can mix two snapshots.
+ * holds the snapshot's id and the queries' digest, so that no page can mix two.
  */
 export class SiteData {
-  /** Tells data of one snapshot apart that other queries have made. */
-  private revision = '';
-
   constructor(
     /** An existing folder. */
     readonly dir: string,
@@ -36,14 +34,18 @@ export class SiteData {
   /** Takes other queries from the next `make` on. */
   take(queries: readonly SourceQuery[]): void {
     this.queries = queries;
-    this.revision = `-${Date.now()}`;
+  }
+
+  /** Tells data of one snapshot apart that other queries have made. */
+  private get revision(): string {
+    return createHash('sha256').update(JSON.stringify(this.queries)).digest('hex').slice(0, 8);
   }
 
   /** Makes the data of a snapshot, unless it is there, and returns what the pages fetch first. */
   async make(snapshot: LocalSnapshot): Promise<SiteManifest> {
     const { manifest } = snapshot;
     if (!manifest) return { renderedFiles: {} };
-    const name = manifest.id + this.revision;
+    const name = `${manifest.id}-${this.revision}`;
     const folder = join(this.dir, name);
     if (!(await exists(folder))) await this.build(snapshot, folder);
     await this.prune(name);
