@@ -44,6 +44,7 @@ const children = [
   }),
   run(['node_modules/@evidence-dev/evidence/cli.js', 'dev', '--config', '../../vite.dev.js'], site, {
     EVIDENCE_DATA_SERVER: `http://${host}:${dataPort}`,
+    NODE_ENV: 'development',
     // As the build has it (build-site.mjs).
     VITE_EVIDENCE_SPA: 'true',
     SEND_ANONYMOUS_USAGE_STATS: 'no',

@@ -5,6 +5,10 @@ import evidence from './.evidence/template/vite.config.js';
 // What dev.mjs has put there for Evidence's command line would hide the program's.
 rmSync('static/data', { recursive: true, force: true });
 
+// Evidence looks for it on the server as well, where no page is rendered.
+const { warn } = console;
+console.warn = (...message) => String(message[0]).startsWith('No sources found') || warn(...message);
+
 const data = process.env.EVIDENCE_DATA_SERVER;
 const port = Number(process.env.EVIDENCE_DEV_PORT ?? 5173);
 
@@ -42,5 +46,7 @@ const followData = {
 
 export default {
   ...evidence,
+  // Beside the template, which each start makes anew.
+  cacheDir: '../vite',
   plugins: [...evidence.plugins.filter(({ name }) => name !== 'evidence:source-query-hmr'), followData],
 };

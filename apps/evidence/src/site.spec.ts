@@ -52,9 +52,10 @@ const missing = [
       const texts = await table.allInnerTexts();
       return texts.map((row) =>
         row
-          .split(/\s*[\t\n]+\s*/)
-          .join(' | ')
-          .trim(),
+          .split(/[\t\n]+/)
+          .map((cell) => cell.trim())
+          .filter(Boolean)
+          .join(' | '),
       );
     };
     const choose = async (nth: number, option: string): Promise<void> => {
