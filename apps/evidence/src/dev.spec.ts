@@ -62,6 +62,8 @@ const missing = [
           SNAPSHOT_DIR: join(dir, 'snapshots'),
           SNAPSHOT_POLL_MS: '100',
           EVIDENCE_DEV_PORT: String(port),
+          // Nx asks for colours, which would stand within the address.
+          NO_COLOR: '1',
         },
         stdio: ['ignore', 'pipe', 'pipe'],
       });

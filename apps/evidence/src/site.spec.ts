@@ -248,10 +248,10 @@ const missing = [
         await page.locator('#mobileScrollable').getByRole('link', { name: link, exact: true }).click();
         await page.getByRole('heading', { name: title }).waitFor();
         await page.locator('table:visible, canvas:visible').first().waitFor();
-        const { scrollWidth, clientWidth } = await page.evaluate(
-          '({ scrollWidth: document.documentElement.scrollWidth, clientWidth: document.documentElement.clientWidth })' as never,
+        const wider = await page.evaluate<number>(
+          'document.documentElement.scrollWidth - document.documentElement.clientWidth',
         );
-        expect([title, scrollWidth]).toEqual([title, clientWidth]);
+        expect([title, wider]).toEqual([title, 0]);
         await picture(`phone-${link.toLowerCase().replace(' ', '-')}`);
       }
       await page.setViewportSize({ width: 1400, height: 1000 });
