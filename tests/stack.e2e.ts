@@ -183,10 +183,11 @@ describe('the Evidence site', () => {
     await page.goto(`${await urlOf('evidence')}/pipeline/quality`);
     await page
       .getByText('A flight that was cancelled has no arrival delay.')
+      .filter({ visible: true })
       .first()
       .waitFor({ timeout: 30_000 });
     await page.getByRole('link', { name: 'Pipeline runs' }).first().click();
-    await page.getByText('✔ published this').waitFor({ timeout: 30_000 });
+    await page.getByText('✔ published this').filter({ visible: true }).first().waitFor({ timeout: 30_000 });
     await page.getByText('great_expectations').filter({ visible: true }).first().waitFor();
   });
 });
