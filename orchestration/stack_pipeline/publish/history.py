@@ -1,6 +1,6 @@
 """What a snapshot tells about the pipeline itself: its last runs and their steps, from Dagster's storage.
 
-They go to the warehouse's schema `pipeline`, which is published as it is; so do the results of Great Expectations.
+They go to the warehouse's schema `stack_pipeline`, which is published as it is; so do the results of Great Expectations.
 """
 
 import time
@@ -33,7 +33,7 @@ _TABLES = {
 
 
 def keep_history(warehouse: Path, instance: DagsterInstance, run_id: str) -> None:
-    """Replaces `pipeline.runs` and `pipeline.steps` by the last runs; the caller holds the warehouse's lease.
+    """Replaces `stack_pipeline.runs` and `stack_pipeline.steps` by the last runs; the caller holds the warehouse's lease.
 
     run_id: the run that is about to publish them. Its status is `publishing`, its end is now, its snapshot and rows aren't known
     yet. Times are UTC.
@@ -48,10 +48,10 @@ def keep_history(warehouse: Path, instance: DagsterInstance, run_id: str) -> Non
     with connect(warehouse) as connection, transaction(connection):
         prepare_results(connection)
         for name, columns in _TABLES.items():
-            connection.execute(f"create or replace table pipeline.{name} ({columns})")
+            connection.execute(f"create or replace table stack_pipeline.{name} ({columns})")
             if rows[name]:
                 values = ", ".join("?" * len(rows[name][0]))
-                connection.executemany(f"insert into pipeline.{name} values ({values})", rows[name])
+                connection.executemany(f"insert into stack_pipeline.{name} values ({values})", rows[name])
 
 
 def _run(record: RunRecord, steps: list[tuple], publishing: str) -> tuple:

@@ -51,8 +51,8 @@ def define_quality(settings: Settings, sources: Iterable[AssetKey], models: Iter
         can_subset=True,
     )
     def quality(context: OpExecutionContext, warehouse: WarehouseLease, lake: LakeResource) -> Iterator[AssetCheckResult]:
-        """Runs the suites; bad rows go to quarantine.failed_rows, results to pipeline.quality, the data docs to the lake, where
-        Evidence serves them.
+        """Runs the suites; bad rows go to quarantine.failed_rows, results to stack_pipeline.quality, the data docs to the lake,
+        where Evidence serves them.
 
         All of them, so that the docs are whole; what counts are those of the assets that the run is about.
         """

@@ -25,7 +25,11 @@ MOST_LISTED = 100_000
 """Great Expectations holds the keys of all bad rows in memory to say which they are; with more it isn't asked."""
 
 _QUARANTINE = "quarantine.failed_rows"
-_RESULTS = "pipeline.quality"
+_RESULTS = "stack_pipeline.quality"
+_RESULTS_COLUMNS = (
+    "run_id varchar, checked_at timestamp, table_name varchar, number integer, expectation varchar, column_name varchar,"
+    " severity varchar, passed boolean, observed varchar, checked_rows bigint, bad_rows bigint"
+)
 
 
 @dataclass(frozen=True)
@@ -244,7 +248,8 @@ def _keep_bad_rows(warehouse: Path, verdicts: list[Verdict], queries: dict[str, 
 
 
 def keep_results(warehouse: Path, verdicts: list[Verdict], run_id: str) -> None:
-    """Replaces the table `pipeline.quality`, which is published as it is: one row an expectation of the last run that checked.
+    """Replaces the table `stack_pipeline.quality`, which is published as it is: one row an expectation, of the last run that
+    checked. checked_at is UTC.
 
     The caller holds the warehouse's lease.
     """
@@ -255,17 +260,13 @@ def keep_results(warehouse: Path, verdicts: list[Verdict], run_id: str) -> None:
         for one in verdict.findings
     ]  # fmt: skip
     with connect(warehouse) as connection, transaction(connection):
-        prepare_results(connection)
-        connection.execute(f"delete from {_RESULTS}")
+        connection.execute("create schema if not exists stack_pipeline")
+        connection.execute(f"create or replace table {_RESULTS} ({_RESULTS_COLUMNS})")
         if rows:
             connection.executemany(f"insert into {_RESULTS} values (?, now() at time zone 'UTC', ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
 
 def prepare_results(connection: Any) -> None:
-    """The empty table, if there is none. checked_at is UTC."""
-    connection.execute("create schema if not exists pipeline")
-    connection.execute(
-        f"create table if not exists {_RESULTS} (run_id varchar, checked_at timestamp, table_name varchar, number integer,"
-        " expectation varchar, column_name varchar, severity varchar, passed boolean, observed varchar, checked_rows bigint,"
-        " bad_rows bigint)"
-    )
+    """The empty table, if nothing was ever checked."""
+    connection.execute("create schema if not exists stack_pipeline")
+    connection.execute(f"create table if not exists {_RESULTS} ({_RESULTS_COLUMNS})")
