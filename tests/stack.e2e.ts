@@ -186,6 +186,19 @@ describe('the Evidence site', () => {
     await page.getByText('336,776').or(page.getByText('337k')).first().waitFor({ timeout: 30_000 });
     await page.screenshot({ path: path.join(workspace, 'test-results', 'evidence.png'), fullPage: true });
   });
+
+  it('tells what the pipeline checked, and of its runs', async () => {
+    const page = await browser.newPage({ viewport: { width: 1280, height: 1600 } });
+    await page.goto(`${await urlOf('evidence')}/pipeline/quality`);
+    await page
+      .getByText('A flight that was cancelled has no arrival delay.')
+      .filter({ visible: true })
+      .first()
+      .waitFor({ timeout: 30_000 });
+    await page.getByRole('link', { name: 'Pipeline runs' }).first().click();
+    await page.getByText('✔ published this').filter({ visible: true }).first().waitFor({ timeout: 30_000 });
+    await page.getByText('great_expectations').filter({ visible: true }).first().waitFor();
+  });
 });
 
 describe('the worked notebook', () => {

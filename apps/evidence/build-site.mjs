@@ -76,6 +76,7 @@ for (const old of [
   '.evidence/template/build',
   '.evidence/template/src',
   '.evidence/template/sources',
+  '.evidence/template/static/data',
 ]) {
   rmSync(join(site, old), { recursive: true, force: true });
 }

@@ -16,6 +16,11 @@ OUTCOME_TAG = "stack/outcome"
 """Tag of a run that found nothing to do; its value is NOTHING_NEW."""
 NOTHING_NEW = "nothing new"
 
+SNAPSHOT_TAG = "stack/snapshot"
+"""Of a run that published: the snapshot's id, which readers name once they serve it."""
+ROWS_TAG = "stack/rows"
+"""Of a run that published: the rows of all tables of its snapshot."""
+
 
 def note(context: OpExecutionContext, text: str) -> None:
     """Says in a few words what the step found new: a tag of the run, which `make pipeline` shows beside the step."""

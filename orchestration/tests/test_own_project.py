@@ -32,7 +32,8 @@ def test_pipeline_publishes_its_tables(pipeline, shop):
     result = pipeline.run()
     assert result.success
     tables = {table["name"]: table["rows"] for table in pipeline.latest()["tables"]}
-    assert tables == {"customers": 3, "orders": 3}
+    assert tables.pop("pipeline_quality") > 0  # of the sources
+    assert tables == {"customers": 3, "orders": 3, "pipeline_runs": 1, "pipeline_steps": 6}
     checks = result.get_asset_check_evaluations()
     assert {check.check_name for check in checks} >= {"unique_customers_customer_id", "unique_stg_orders_order_id"}
     assert all(check.passed for check in checks)

@@ -1,3 +1,4 @@
+import { type FSWatcher, watch } from 'node:fs';
 import { access, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import fastifyStatic from '@fastify/static';
@@ -6,7 +7,7 @@ import { SnapshotReader, snapshotFromEnvironment } from '@stack/snapshot';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { dataDocs } from './data-docs';
 import { SiteData, type SiteManifest } from './site-data';
-import { readSourceQueries } from './sources';
+import { readSourceQueries, type SourceQuery } from './sources';
 import { WAITING_PAGE } from './waiting-page';
 
 export interface EvidenceServer {
@@ -31,6 +32,14 @@ const CONTENT_SECURITY_POLICY = [
 
 const FOREVER = 'public, max-age=31536000, immutable';
 
+export interface EvidenceOptions extends ServerOptions {
+  /** Makes the data anew when a source query is edited. @default false */
+  watch?: boolean;
+}
+
+/** Milliseconds of quiet after an edit: editors save in several steps. */
+const QUIET = 100;
+
 /**
  * Serves the built site, and the data of the newest snapshot under `/data`. Everything comes from the environment.
  *
@@ -41,7 +50,7 @@ export async function createEvidenceServer(
   siteDir: string,
   sourcesDir: string,
   env: NodeJS.ProcessEnv = process.env,
-  options: ServerOptions = {},
+  { watch: watching = false, ...options }: EvidenceOptions = {},
 ): Promise<EvidenceServer> {
   await access(join(siteDir, 'index.html')).catch(() => {
     throw new Error(`the site is not built (no index.html in ${siteDir}): run \`npx nx build evidence\``);
@@ -68,6 +77,12 @@ export async function createEvidenceServer(
   });
   await mkdir(data.dir, { recursive: true, mode: 0o700 });
   await reader.start();
+  const watcher =
+    watching &&
+    watchSources(sourcesDir, server.log, async (queries) => {
+      data.take(queries);
+      if (reader.snapshot) manifest = await data.make(reader.snapshot);
+    });
 
   server.addHook('onSend', async (_request, reply) => {
     void reply.header('content-security-policy', CONTENT_SECURITY_POLICY);
@@ -107,5 +122,27 @@ export async function createEvidenceServer(
     return reply.sendFile('index.html', siteDir);
   };
   server.get('/', (_request, reply) => page(reply));
-  return { server, stop: () => reader.stop() };
+  return {
+    server,
+    stop: async () => {
+      if (watcher) watcher.close();
+      await reader.stop();
+    },
+  };
+}
+
+function watchSources(
+  dir: string,
+  log: FastifyInstance['log'],
+  use: (queries: SourceQuery[]) => Promise<void>,
+): FSWatcher {
+  let timer: NodeJS.Timeout | undefined;
+  return watch(dir, { recursive: true }, () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      readSourceQueries(dir)
+        .then(use)
+        .catch((error: unknown) => log.warn(error instanceof Error ? error.message : String(error)));
+    }, QUIET);
+  });
 }

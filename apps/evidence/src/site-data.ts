@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { access, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
@@ -18,30 +19,41 @@ const BUILDING = '.building-';
  * The data of the pages: for each snapshot a folder of Parquet files, one a source query, made in the engine from the
  * snapshot's DuckDB file. It stands in for `evidence sources`, which would need Evidence's 500 MB at run time and some
  * seconds; the queries and the result are the same. A folder appears whole (rename) and never changes: its address
- * holds the snapshot's id, so that no page can mix two snapshots.
+ * holds the snapshot's id and the queries' digest, so that no page can mix two.
  */
 export class SiteData {
   constructor(
     /** An existing folder. */
     readonly dir: string,
-    private readonly queries: readonly SourceQuery[],
+    private queries: readonly SourceQuery[],
     private readonly log: SnapshotLog,
     /** How many snapshots' data stay, for pages that are open. @default 3 */
     private readonly keep = 3,
   ) {}
 
+  /** Takes other queries from the next `make` on. */
+  take(queries: readonly SourceQuery[]): void {
+    this.queries = queries;
+  }
+
+  /** Tells data of one snapshot apart that other queries have made. */
+  private get revision(): string {
+    return createHash('sha256').update(JSON.stringify(this.queries)).digest('hex').slice(0, 8);
+  }
+
   /** Makes the data of a snapshot, unless it is there, and returns what the pages fetch first. */
   async make(snapshot: LocalSnapshot): Promise<SiteManifest> {
     const { manifest } = snapshot;
     if (!manifest) return { renderedFiles: {} };
-    const folder = join(this.dir, manifest.id);
+    const name = `${manifest.id}-${this.revision}`;
+    const folder = join(this.dir, name);
     if (!(await exists(folder))) await this.build(snapshot, folder);
-    await this.prune(manifest.id);
+    await this.prune(name);
 
     const renderedFiles: Record<string, string[]> = {};
     for (const source of (await readdir(folder)).sort()) {
       const files = (await readdir(join(folder, source))).sort();
-      renderedFiles[source] = files.map((file) => `/data/${manifest.id}/${source}/${file}`);
+      renderedFiles[source] = files.map((file) => `/data/${name}/${source}/${file}`);
     }
     return { renderedFiles };
   }
@@ -66,7 +78,7 @@ export class SiteData {
           );
         }
       }
-      await write(connection, publication(snapshot), work);
+      for (const query of publication(snapshot)) await write(connection, query, work);
       connection.closeSync();
     } finally {
       instance.closeSync();
@@ -92,15 +104,25 @@ export class SiteData {
   }
 }
 
-/** The one row that tells a page which snapshot it shows: `stack.snapshot`. */
-function publication({ manifest }: LocalSnapshot): SourceQuery {
+/** What the manifest tells: the one row of `stack.snapshot`, and `stack.tables`. */
+function publication({ manifest }: LocalSnapshot): SourceQuery[] {
   const run = manifest?.runId == null ? 'NULL' : literal(manifest.runId);
-  return {
-    source: 'stack',
-    name: 'snapshot',
-    sql: `SELECT ${literal(manifest?.id ?? '')} AS id, ${run}::VARCHAR AS run_id,
+  const tables = (manifest?.tables ?? []).map(
+    ({ name, rows, bytes }) => `(${literal(name)}, ${rows}::BIGINT, ${bytes}::BIGINT)`,
+  );
+  return [
+    {
+      source: 'stack',
+      name: 'snapshot',
+      sql: `SELECT ${literal(manifest?.id ?? '')} AS id, ${run}::VARCHAR AS run_id,
       ${literal(manifest?.publishedAt ?? '')}::TIMESTAMP AS published_at`,
-  };
+    },
+    {
+      source: 'stack',
+      name: 'tables',
+      sql: `SELECT * FROM (VALUES ${['(NULL::VARCHAR, NULL, NULL)', ...tables].join()}) t(name, rows, bytes) WHERE name IS NOT NULL`,
+    },
+  ];
 }
 
 async function write(

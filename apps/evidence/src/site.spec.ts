@@ -1,12 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { eventually, findWeed, flightTables, ObjectStore, publish } from '@stack/snapshot/testing';
+import { eventually, findWeed, ObjectStore, publish } from '@stack/snapshot/testing';
 import { findBrowser, launchBrowser } from '@stack/testing';
 import type { Browser, Page } from 'playwright-core';
+import { demoTables, freePort, pipelineTables, watchPage } from './site-testing';
 
 const workspace = resolve(__dirname, '../../..');
 const built = join(workspace, 'dist/apps');
@@ -21,7 +21,7 @@ const missing = [
 ].filter(Boolean);
 
 (missing.length === 0 ? describe : describe.skip)(
-  `the flights page in a browser${missing.length === 0 ? '' : ` (missing: ${missing.join(', ')})`}`,
+  `the pages in a browser${missing.length === 0 ? '' : ` (missing: ${missing.join(', ')})`}`,
   () => {
     let store: ObjectStore;
     let program: ChildProcess;
@@ -29,8 +29,7 @@ const missing = [
     let page: Page;
     let dir: string;
     let url: string;
-    const strangers: string[] = [];
-    const errors: string[] = [];
+    let watched: ReturnType<typeof watchPage>;
 
     const headline = async (title: string): Promise<string> => {
       const value = page.locator('div', { has: page.locator(`p:text-is("${title}")`) }).last();
@@ -45,9 +44,33 @@ const missing = [
         );
       return pictures.filter((picture) => picture.length > 5_000);
     };
+    const drawn = (count: number) =>
+      eventually(`${count} charts drawn`, async () => (await charts()).length === count);
+    /** The rows of the nth table of the page, as they read. */
+    const rows = async (nth = 0): Promise<string[]> => {
+      const table = page.locator('table:visible').nth(nth).locator('tr:has(td)');
+      const texts = await table.allInnerTexts();
+      return texts.map((row) =>
+        row
+          .split(/[\t\n]+/)
+          .map((cell) => cell.trim())
+          .filter(Boolean)
+          .join(' | '),
+      );
+    };
+    const choose = async (nth: number, option: string): Promise<void> => {
+      await page.getByRole('combobox').nth(nth).click();
+      await page.getByRole('option', { name: option }).first().click();
+      await page.keyboard.press('Escape');
+    };
+    /** Goes there as a reader does, by the links on the left. */
+    const open = async (link: string, title: string): Promise<void> => {
+      await page.locator('aside').getByRole('link', { name: link, exact: true }).click();
+      await page.getByRole('heading', { name: title }).waitFor();
+    };
 
-    /** Waits until the charts have stopped moving. */
-    const settled = async (): Promise<void> => {
+    /** Waits until the charts have stopped moving, and keeps a picture. */
+    const picture = async (name: string): Promise<void> => {
       let last = '';
       await eventually('the charts at rest', async () => {
         await page.waitForTimeout(500);
@@ -56,6 +79,7 @@ const missing = [
         last = now;
         return rest;
       });
+      await page.screenshot({ path: join(screenshots, `${name}.png`), fullPage: true });
     };
 
     beforeAll(async () => {
@@ -81,14 +105,8 @@ const missing = [
       );
       browser = await launchBrowser();
       page = await browser.newPage({ viewport: { width: 1400, height: 1000 }, colorScheme: 'light' });
-      page.on('request', (request) => {
-        const { protocol, host } = new URL(request.url());
-        if (protocol.startsWith('http') && host !== new URL(url).host) strangers.push(request.url());
-      });
-      page.on('console', (message) => {
-        if (message.type() === 'error') errors.push(`${message.text()} ${message.location().url}`);
-      });
-      page.on('pageerror', (error) => errors.push(error.message));
+      page.setDefaultTimeout(10_000);
+      watched = watchPage(page, url);
       await mkdir(screenshots, { recursive: true });
     });
     afterAll(async () => {
@@ -101,47 +119,152 @@ const missing = [
       await store?.stop();
       if (dir) await rm(dir, { recursive: true, force: true });
     });
+    afterEach(() => {
+      // Nothing was asked of another host, and the console has no error.
+      expect(watched).toEqual({ strangers: [], errors: [] });
+    });
 
     test('before the first publish it says how to publish, and goes over to the page by itself', async () => {
       await page.goto(url);
       await page.getByText('Nothing is published yet').waitFor();
       expect(await page.getByText('make pipeline').count()).toBe(1);
-      await publish(store, flightTables(20_000));
+      await publish(store, demoTables());
       await page.getByRole('heading', { name: 'Flights out of New York' }).waitFor();
     });
 
-    test('headlines, charts and the table show the data', async () => {
-      await page.getByText('EWR → ATL').filter({ visible: true }).first().waitFor();
+    test('the overview has headlines, charts, and how far the data can be trusted', async () => {
       await eventually('the headline', async () => (await headline('Flights')) === '20,000');
-      await eventually('four charts drawn', async () => (await charts()).length === 4);
-      expect(await page.getByRole('heading', { name: 'When to fly' }).count()).toBe(1);
-      await settled();
-      await page.screenshot({ path: join(screenshots, 'flights.png'), fullPage: true });
+      await drawn(5);
+      expect(await headline('Checks passed')).toBe('2');
+      expect(await headline('Checks run')).toBe('3');
+      expect(await headline('Tables published')).toBe('7');
+      await picture('overview');
     });
 
-    test('the filter by carrier changes headlines and charts', async () => {
+    test('its filter by carrier changes headlines and charts', async () => {
       const before = await charts();
-      await page.getByRole('combobox').first().click();
-      await page.getByRole('option', { name: 'JetBlue Airways' }).click();
+      await choose(0, 'JetBlue Airways');
       await eventually('fewer flights', async () => (await headline('Flights')) !== '20,000');
       const flights = Number((await headline('Flights')).replaceAll(',', ''));
       expect(flights).toBeGreaterThan(3_000);
       expect(flights).toBeLessThan(5_000);
-      await settled();
+      await picture('overview-jetblue');
       const after = await charts();
-      expect(after).toHaveLength(4);
-      for (const picture of after) expect(before).not.toContain(picture);
-      await page.screenshot({ path: join(screenshots, 'flights-jetblue.png'), fullPage: true });
+      // Carriers and weather are of all carriers.
+      expect(after.filter((chart) => !before.includes(chart))).toHaveLength(3);
+    });
+
+    test('delays by carrier: compared, and over the year', async () => {
+      await open('Carriers', 'Delays by carrier');
+      await drawn(3);
+      expect((await rows()).map((row) => row.split(' | ')[0]).sort()).toEqual([
+        'American Airlines Inc.',
+        'Delta Air Lines Inc.',
+        'JetBlue Airways',
+        'Southwest Airlines Co.',
+        'United Air Lines Inc.',
+      ]);
+      await picture('carriers');
+    });
+
+    test('delays by route: origin and destination can be picked', async () => {
+      await open('Routes', 'Delays by route');
+      await eventually('the routes', async () => (await rows(1)).length === 12);
+      await choose(0, 'EWR');
+      await choose(1, 'ATL – Atlanta');
+      await eventually('one route', async () => (await rows(1)).length === 1);
+      expect((await rows(1))[0]).toMatch(/^EWR → ATL \| Atlanta \| [\d,]+ \| [\d,]+ \| -?[\d.]+ \| [\d.]+%$/);
+      expect(await headline('Mean arrival delay')).toMatch(/^-?[\d.]+ min$/);
+      expect(await headline('Carriers')).toBe('5');
+      await drawn(2);
+      await picture('route');
+    });
+
+    test('delays by hour', async () => {
+      await open('Hours', 'Delays by hour');
+      await drawn(3);
+      expect(await page.getByRole('heading', { name: 'When to fly' }).count()).toBe(1);
+      await picture('hours');
+    });
+
+    test('delays by weather', async () => {
+      await open('Weather', 'Delays by weather');
+      await drawn(4);
+      const conditions = (await rows()).map((row) => row.split(' | ')[0]);
+      expect(conditions.sort()).toEqual(['Fair', 'Rain', 'Snow or ice', 'Windy']);
+      expect(await headline('Flights in such weather')).toMatch(/^[\d.]+%$/);
+      await picture('weather');
+    });
+
+    test('data quality: every expectation of the last run that checked, what failed first', async () => {
+      await open('Data quality', 'Data quality');
+      await eventually('what failed', async () => (await rows()).length === 1);
+      expect(await rows()).toEqual([
+        "✘ blocks | raw.weather | temp values must be at least -60 and at most 130. | 3 of 26,115 rows don't",
+      ]);
+      expect(await headline('Passed')).toBe('67%');
+      expect(await rows(1)).toEqual([
+        'raw.weather | 2 | 1 | 1 | 50%',
+        'marts.fct_flights | 1 | 1 | 0 | 100%',
+      ]);
+      expect(await rows(2)).toHaveLength(3);
+      expect(await page.getByText('No row was ever put aside').count()).toBe(1);
+      await picture('quality');
+      await page.getByRole('link', { name: 'Data docs' }).click();
+      await page.getByText('No data docs yet').waitFor();
+      await page.goBack();
+    });
+
+    test('pipeline runs: what they published or where they failed, and the steps of each', async () => {
+      await open('Pipeline runs', 'Pipeline runs');
+      await eventually('the runs', async () => (await rows()).length === 3);
+      expect(await rows()).toEqual([
+        expect.stringMatching(
+          /^2026-01-02 07:00:00 \| ✔ published this \| inbox \| sensor new_inbox_file \| 1\.0 \| [\d,]+ \| \d+T\d+Z-\d+ \| test$/,
+        ),
+        '2026-01-02 06:00:00 | ✘ failed at great_expectations | pipeline | hand | 7.0 | - | - | run-2',
+        '2026-01-01 06:00:00 | ✔ published | pipeline | schedule every_day | 12.5 | 20,000 | 20260101T060012Z-0 | run-1',
+      ]);
+      expect(await rows(1)).toEqual([
+        'load_inbox | ✔ succeeded | 1.0 | 1 | customers.csv 1 row',
+        'published_snapshot | … publishing | - | 1',
+      ]);
+      await choose(1, 'failed at great_expectations');
+      await eventually('its steps', async () =>
+        (await rows(1))[0]?.startsWith('great_expectations | ✘ failed'),
+      );
+      await drawn(1);
+      await picture('runs');
+    });
+
+    test('on a phone nothing is wider than the screen, and the menu leads to every page', async () => {
+      await page.setViewportSize({ width: 390, height: 844 });
+      for (const [link, title] of [
+        ['Overview', 'Flights out of New York'],
+        ['Routes', 'Delays by route'],
+        ['Pipeline runs', 'Pipeline runs'],
+      ]) {
+        await page.getByRole('button', { name: 'Open sidebar' }).click();
+        await page.locator('#mobileScrollable').getByRole('link', { name: link, exact: true }).click();
+        await page.getByRole('heading', { name: title }).waitFor();
+        await page.locator('table:visible, canvas:visible').first().waitFor();
+        const wider = await page.evaluate<number>(
+          'document.documentElement.scrollWidth - document.documentElement.clientWidth',
+        );
+        expect([title, wider]).toEqual([title, 0]);
+        await picture(`phone-${link.toLowerCase().replace(' ', '-')}`);
+      }
+      await page.setViewportSize({ width: 1400, height: 1000 });
     });
 
     test('a new publish is what the next reader sees, whole', async () => {
-      const { id } = await publish(store, flightTables(3_000));
+      const { id } = await publish(store, demoTables(3_000));
       await eventually('the new data', async () => {
         const manifest = (await (await fetch(`${url}/data/manifest.json`)).json()) as {
           renderedFiles: Record<string, string[]>;
         };
         const files = Object.values(manifest.renderedFiles).flat();
-        return files.length === 4 && files.every((file) => file.startsWith(`/data/${id}/`));
+        return files.length === 11 && files.every((file) => file.startsWith(`/data/${id}-`));
       });
       await page.goto(url);
       await eventually(
@@ -150,18 +273,29 @@ const missing = [
       );
     });
 
-    test('nothing was asked of another host, and the console has no error', () => {
-      expect(strangers).toEqual([]);
-      expect(errors).toEqual([]);
+    test("with another project's data the flights' pages say so, and quality and runs work", async () => {
+      const { id } = await publish(store, [
+        { name: 'customers', sql: 'SELECT 1 AS id UNION ALL SELECT 2' },
+        ...pipelineTables(),
+      ]);
+      await eventually('in use', async () => (await (await fetch(`${url}/health`)).text()).includes(id));
+      for (const path of ['/', '/delays/carrier', '/delays/route', '/delays/hour', '/delays/weather']) {
+        await page.goto(`${url}${path}`);
+        await page.getByRole('heading', { name: 'Not in this snapshot' }).waitFor();
+        await eventually('its tables', async () => (await rows())[0] === 'customers | 2');
+      }
+      await picture('another-project');
+      await page.getByRole('link', { name: 'Data quality', exact: true }).last().click();
+      await eventually('what failed', async () => (await rows()).length === 1);
+      await open('Pipeline runs', 'Pipeline runs');
+      await eventually('the runs', async () => (await rows()).length === 3);
+    });
+
+    test('a snapshot without the tables of the pipeline says what brings them', async () => {
+      const { id } = await publish(store, [{ name: 'customers', sql: 'SELECT 1 AS id' }]);
+      await eventually('in use', async () => (await (await fetch(`${url}/health`)).text()).includes(id));
+      await page.goto(`${url}/pipeline/quality`);
+      await page.getByText('make pipeline FORCE=1').waitFor();
     });
   },
 );
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
-}

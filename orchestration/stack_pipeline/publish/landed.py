@@ -1,12 +1,12 @@
-"""Tables that are published as they were loaded, without a model: those of the inbox, and the quarantine."""
+"""Tables that are published as they stand in the warehouse, without a model: the inbox, the quarantine, the pipeline's own."""
 
 from pathlib import Path
 
 from stack_pipeline.transformation.dbt import PublishedModel
 from stack_pipeline.warehouse import connect, quoted
 
-SCHEMAS = ("inbox", "quarantine")
-"""Schemas of the warehouse; their table `orders` is published as `inbox_orders`."""
+SCHEMAS = {"inbox": "inbox", "quarantine": "quarantine", "stack_pipeline": "pipeline"}
+"""Schemas of the warehouse and what their tables are published as: `inbox.orders` is `inbox_orders`."""
 
 
 def landed_tables(warehouse: Path) -> list[PublishedModel]:
@@ -15,6 +15,7 @@ def landed_tables(warehouse: Path) -> list[PublishedModel]:
         return []
     with connect(warehouse, read_only=True) as connection:
         rows = connection.execute(
-            "select schema_name, table_name from duckdb_tables() where schema_name in (select unnest(?)) order by all", [SCHEMAS]
+            "select schema_name, table_name from duckdb_tables() where schema_name in (select unnest(?)) order by all",
+            [list(SCHEMAS)],
         ).fetchall()
-    return [PublishedModel(f"{schema}_{table}", f"{schema}.{quoted(table)}", [], landed=True) for schema, table in rows]
+    return [PublishedModel(f"{SCHEMAS[schema]}_{table}", f"{schema}.{quoted(table)}", [], landed=True) for schema, table in rows]

@@ -51,16 +51,18 @@ def define_quality(settings: Settings, sources: Iterable[AssetKey], models: Iter
         can_subset=True,
     )
     def quality(context: OpExecutionContext, warehouse: WarehouseLease, lake: LakeResource) -> Iterator[AssetCheckResult]:
-        """Runs the suites; bad rows go to quarantine.failed_rows, the data docs to the lake, where Evidence serves them.
+        """Runs the suites; bad rows go to quarantine.failed_rows, results to stack_pipeline.quality, the data docs to the lake,
+        where Evidence serves them.
 
         All of them, so that the docs are whole; what counts are those of the assets that the run is about.
         """
         from stack_pipeline.quality.docs import publish_docs
-        from stack_pipeline.quality.validation import validate
+        from stack_pipeline.quality.validation import keep_results, validate
 
         with tempfile.TemporaryDirectory(prefix="data-docs-") as folder:
             with failing_clearly(), warehouse.hold(context):
                 verdicts = validate(settings.warehouse, suites, Path(folder), f"run {context.run_id[:8]}")
+                keep_results(settings.warehouse, verdicts, context.run_id)
             with failing_clearly():
                 publish_docs(Path(folder), lake.open())
         selected = {key.asset_key for key in context.selected_asset_check_keys}

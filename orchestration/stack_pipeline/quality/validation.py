@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from string import Template
 from typing import Any
 
 from stack_pipeline.errors import UserError
@@ -24,19 +25,27 @@ MOST_LISTED = 100_000
 """Great Expectations holds the keys of all bad rows in memory to say which they are; with more it isn't asked."""
 
 _QUARANTINE = "quarantine.failed_rows"
+_RESULTS = "stack_pipeline.quality"
+_RESULTS_COLUMNS = (
+    "run_id varchar, checked_at timestamp, table_name varchar, number integer, expectation varchar, column_name varchar,"
+    " severity varchar, passed boolean, observed varchar, checked_rows bigint, bad_rows bigint"
+)
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What one expectation found. number: its place in the suite. bad: rows that don't meet it. blocking: it stops the publish."""
+    """What one expectation found. number: its place in the suite. words: it as a sentence. bad: rows that don't meet it.
+    checked: rows that were looked at, None where it isn't about rows. blocking: it stops the publish."""
 
     number: int
     expectation: str
+    words: str
     column: str | None
     passed: bool
     blocking: bool
     observed: str
     bad: int = 0
+    checked: int | None = None
 
 
 @dataclass(frozen=True)
@@ -150,17 +159,39 @@ def _finding(suite: Suite, result: Any) -> Finding:
             f"Correct orchestration/quality/{suite.table}.yml.",
         )
     bad = found.get("unexpected_count") or 0
-    if "unexpected_rows_query" in config.kwargs:
+    by_query = "unexpected_rows_query" in config.kwargs
+    if by_query:
         bad = int(found.get("observed_value") or 0)
     return Finding(
         number=config.meta["number"],
         expectation=config.description or config.type,
+        words=config.description or _in_words(config),
         column=config.kwargs.get("column"),
         passed=bool(result.success),
         blocking=str(getattr(config.severity, "value", config.severity)) == "critical",
-        observed=f"{bad} rows" if bad else str(found.get("observed_value", "")),
+        observed=f"{bad} rows" if bad or by_query else _shown(found.get("observed_value", "")),
         bad=bad,
+        checked=found.get("element_count"),
     )
+
+
+def _in_words(config: Any) -> str:
+    """The sentence that the data docs have too, a little shorter: `month values must be at least 1 and at most 12.`"""
+    from great_expectations.render.renderer.inline_renderer import InlineRenderer
+
+    content = InlineRenderer(render_object=config).get_rendered_content()
+    value = content[0].value if content else None
+    if value is None or not value.template:
+        return config.type
+    params = {name: _shown(param["value"]) for name, param in (value.params or {}).items()}
+    text = Template(value.template).safe_substitute(params)
+    return text.replace("greater than or equal to", "at least").replace("less than or equal to", "at most")
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:,.2f}".removesuffix(".00")
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _exception(info: dict[str, Any]) -> str | None:
@@ -214,3 +245,28 @@ def _keep_bad_rows(warehouse: Path, verdicts: list[Verdict], queries: dict[str, 
                     values = ", ".join(quoted_text(text) if text else "null" for text in (table, one.expectation, one.column))
                     rows = f"select {values}, to_json(bad), now() at time zone 'UTC' from ({query}) as bad limit {MOST_ROWS}"
                     connection.execute(f"insert into {_QUARANTINE} {rows}")
+
+
+def keep_results(warehouse: Path, verdicts: list[Verdict], run_id: str) -> None:
+    """Replaces the table `stack_pipeline.quality`, which is published as it is: one row an expectation, of the last run that
+    checked. checked_at is UTC.
+
+    The caller holds the warehouse's lease.
+    """
+    rows = [
+        (run_id, verdict.suite.table, one.number, one.words, one.column, "critical" if one.blocking else "warning", one.passed,
+         one.observed[:200] or None, one.checked, one.bad)
+        for verdict in verdicts
+        for one in verdict.findings
+    ]  # fmt: skip
+    with connect(warehouse) as connection, transaction(connection):
+        connection.execute("create schema if not exists stack_pipeline")
+        connection.execute(f"create or replace table {_RESULTS} ({_RESULTS_COLUMNS})")
+        if rows:
+            connection.executemany(f"insert into {_RESULTS} values (?, now() at time zone 'UTC', ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+
+
+def prepare_results(connection: Any) -> None:
+    """The empty table, if nothing was ever checked."""
+    connection.execute("create schema if not exists stack_pipeline")
+    connection.execute(f"create table if not exists {_RESULTS} ({_RESULTS_COLUMNS})")
