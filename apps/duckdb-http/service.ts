@@ -1,5 +1,15 @@
 import { fargate } from '@stack/ecs';
-import { defineService, generated, httpReady, nodeHealth, nodeProgram, own, stack, text } from '@stack/model';
+import {
+  defineService,
+  generated,
+  httpReady,
+  nodeHealth,
+  nodeProgram,
+  own,
+  stack,
+  text,
+  withMemoryLimit,
+} from '@stack/model';
 import { lakeReader } from '@stack/s3';
 
 export const duckdbHttp = defineService({
@@ -21,7 +31,11 @@ export const duckdbHttp = defineService({
     MALLOC_ARENA_MAX: '2',
   },
   ready: httpReady('http', '/health'),
-  native: { plan: async (context) => nodeProgram(context, { sources: [`${context.dist}-page/page.js`] }) },
+  native: {
+    // DuckDB's own bound leaves out some of what a query makes: one text of 4 GB, for example.
+    plan: async (context) =>
+      withMemoryLimit(nodeProgram(context, { sources: [`${context.dist}-page/page.js`] }), '2Gi'),
+  },
   docker: {
     image: 'stack/duckdb-http:dev',
     build: { from: 'node', files: { page: 'dist/apps/duckdb-http-page' } },
@@ -31,5 +45,5 @@ export const duckdbHttp = defineService({
   aws: fargate({ ephemeral: ['snapshots'] }),
   metrics: { port: 'http' },
   route: { port: 'http' },
-  memory: '1Gi',
+  memory: '1536Mi',
 });

@@ -19,6 +19,11 @@ const OURS = new Set(['INTERNAL', 'FATAL', 'IO', 'Connection', 'Serialization'])
  */
 export function fromEngine(error: unknown, shift = 0): unknown {
   if (error instanceof RequestError) return error;
+  if ((error as { code?: unknown } | null)?.code === 'ERR_STRING_TOO_LONG') {
+    return new RequestError(413, 'answer_too_large', 'a value of the answer takes more than 512 MB', {
+      remedy: 'read it in parts, with substring(…)',
+    });
+  }
   const found = parse(error);
   if (!found || OURS.has(found.exception_type)) return error;
   if (found.exception_type === 'Out of Memory') {

@@ -4,7 +4,7 @@ import Fastify, {
   type FastifyRequest,
   LogController,
 } from 'fastify';
-import { answerError, answerNotFound } from './errors';
+import { answerError, answerNotFound, RequestError } from './errors';
 import { guard } from './guard';
 
 export interface ServerOptions {
@@ -31,6 +31,9 @@ export interface ListenOptions {
   graceMs?: number;
 }
 
+/** Milliseconds from a connection's first byte to the end of a request's headers, and of its body. */
+const [HEADERS_TIMEOUT, REQUEST_TIMEOUT] = [15_000, 60_000];
+
 /** A Fastify with the guard, the errors and the log of this stack. */
 export function createServer(options: ServerOptions = {}): FastifyInstance {
   const server = Fastify({
@@ -38,6 +41,9 @@ export function createServer(options: ServerOptions = {}): FastifyInstance {
     // Health probes come every second: no two lines for each; what matters is logged by who knows it.
     logController: new LogController({ disableRequestLogging: true }),
     forceCloseConnections: 'idle',
+    // A caller that sends byte by byte holds nothing for long.
+    requestTimeout: REQUEST_TIMEOUT,
+    http: { headersTimeout: HEADERS_TIMEOUT, connectionsCheckingInterval: 5_000 },
     // `//x` is `/x`: some clients join addresses carelessly.
     rewriteUrl: ({ url = '/' }) => url.replace(/^[^?]*/, (path) => path.replace(/\/{2,}/g, '/')),
     // A field of the wrong type or with an unknown name is a mistake to tell, not to mend in silence.
@@ -53,9 +59,27 @@ export function createServer(options: ServerOptions = {}): FastifyInstance {
   server.addHook('onRequest', async (_request, reply) => {
     void reply.header('x-content-type-options', 'nosniff');
   });
+  takeUtf8Only(server);
   server.setErrorHandler(answerError);
   server.setNotFoundHandler(options.notFound ?? answerNotFound);
   return server;
+}
+
+/** JSON is UTF-8. What isn't would be read with other characters in its place. */
+function takeUtf8Only(server: FastifyInstance): void {
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  const parse = server.getDefaultJsonParser('error', 'error');
+  server.removeContentTypeParser('application/json');
+  server.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    let text: string;
+    try {
+      text = decoder.decode(body as Buffer);
+    } catch {
+      const remedy = 'send the body as UTF-8';
+      return done(new RequestError(400, 'invalid_utf8', 'the body is not UTF-8', { remedy }));
+    }
+    parse(request, text, done);
+  });
 }
 
 /** Listens, and stops on SIGTERM or SIGINT: no new requests, those under way end, then `onStop`, then the process. */

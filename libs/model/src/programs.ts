@@ -1,5 +1,6 @@
 import type { PlanContext, ProcessPlan } from './plan';
 import type { Probe } from './probes';
+import { bytesOf } from './units';
 
 /** How a program of ours, bundled by its `build`, is started natively; a new build restarts it. */
 export function nodeProgram(context: PlanContext, options: Partial<ProcessPlan> = {}): ProcessPlan {
@@ -10,6 +11,18 @@ export function nodeProgram(context: PlanContext, options: Partial<ProcessPlan> 
     ...options,
     sources: [program, ...(options.sources ?? [])],
   };
+}
+
+/**
+ * The same, with an end to the memory that it may take: more is refused to it by the operating system, so that one
+ * who takes too much fails, and not the machine. Linux keeps to it; elsewhere it does nothing.
+ *
+ * @param memory of its data, such as `2Gi`: what it has asked for, which is more than what it uses
+ */
+export function withMemoryLimit(plan: ProcessPlan, memory: string): ProcessPlan {
+  const kib = Math.floor(bytesOf(memory) / 1024);
+  const script = `ulimit -d ${kib} 2>/dev/null; exec "$@"`;
+  return { ...plan, command: '/bin/sh', args: ['-c', script, 'sh', plan.command, ...(plan.args ?? [])] };
 }
 
 /** Asks an HTTP probe from inside an image that has Node; fails when the answer isn't 2xx, or lacks what the probe looks for. */
