@@ -130,17 +130,20 @@ async function* chunksOf(
 ): AsyncGenerator<DuckDBDataChunk, void> {
   let fetched = 0;
   let ended = false;
+  // The engine makes the next chunk while this one is read.
+  let next = result.fetchChunk();
   try {
     for (;;) {
-      const chunk = await result.fetchChunk();
+      const chunk = await next;
       if (!chunk || chunk.rowCount === 0) break;
+      next = result.fetchChunk();
       yield chunk;
       fetched += 1;
       if (fetched % COLLECT_EVERY === 0) collectGarbage();
     }
     ended = true;
   } finally {
-    if (!ended) await session.giveUp();
+    if (!ended) await session.giveUp(next);
   }
   if (result.returnType !== ResultReturnType.INVALID) return;
   signal.throwIfAborted();

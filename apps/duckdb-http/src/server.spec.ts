@@ -53,6 +53,13 @@ const ready = findWeed() !== undefined;
       expect(body).toMatchObject({ rowCount: 5, truncated: false, snapshot: { id } });
     });
 
+    test('an answer that is cut isn’t waited for: not for the rows that nobody reads', async () => {
+      const late = 'SELECT i FROM range(1000000000) r(i) WHERE i < 5000 OR hash(i) = 1';
+      const { status, body } = await running.query(late, { maxRows: 3 });
+      expect([status, body.rowCount, body.truncated]).toEqual([200, 3, true]);
+      expect(await running.rows('SELECT 1')).toEqual([[1]]);
+    });
+
     test('GET /v1/tables names tables, rows and columns; /v1/snapshot the run', async () => {
       const headers = { authorization: `Bearer ${TOKEN}` };
       const { tables } = (await (await fetch(`${running.url}/v1/tables`, { headers })).json()) as {

@@ -65,8 +65,16 @@ export class Session {
     this.connection.interrupt();
   }
 
-  /** Gives up a result that wasn't read to its end: its memory, and what still works for it. */
-  async giveUp(): Promise<void> {
+  /**
+   * Gives up a result that wasn't read to its end: its memory, and what still works for it.
+   *
+   * @param next the chunk that is being fetched
+   */
+  async giveUp(next: Promise<unknown>): Promise<void> {
+    const repeat = setInterval(() => this.interrupt(), 20);
+    this.interrupt();
+    await next.catch(() => undefined);
+    clearInterval(repeat);
     await this.connection.run('SELECT 1').catch(() => undefined);
   }
 
