@@ -1,5 +1,6 @@
 import {
   type DuckDBDataChunk,
+  type DuckDBMaterializedResult,
   type DuckDBPreparedStatement,
   type DuckDBResult,
   type Json,
@@ -39,20 +40,49 @@ const COLLECT_EVERY = 64;
 /** Chunks after which an error is no longer explained: a query is not run twice for long. */
 const EXPLAINED = 64;
 
+/** Rows of an answer that is small: those of one chunk of the engine. */
+const SMALL = 2_048;
+
 /**
  * Runs one checked query and gathers its rows.
+ *
+ * A query whose last answer was small is run for the whole at once, which takes one turn of a thread; a stream takes
+ * one for each chunk, and one to find its end.
  *
  * @param answerLimit most bytes of JSON in the rows
  * @throws RequestError
  */
 export async function execute(session: Session, query: Query, answerLimit: number): Promise<Answer> {
-  return interruptible(session, query.signal, () =>
-    session.withStatement(query.sql, query.params, async (statement) => {
+  const { sql, params, signal, maxRows = Infinity } = query;
+  return interruptible(session, signal, async () => {
+    const names = session.small.get(sql);
+    const whole = names && (await runWhole(session, query));
+    if (whole) return gather(names, whole, chunksIn(whole), maxRows, answerLimit);
+    return session.withStatement(sql, params, async (statement) => {
       const result = await statement.stream();
-      const chunks = chunksOf(session, result, statement, query.signal);
-      return gather(result, chunks, query.maxRows ?? Infinity, answerLimit);
-    }),
-  );
+      const chunks = chunksOf(session, result, statement, signal);
+      const answer = await gather(result.columnNames(), result, chunks, maxRows, answerLimit);
+      if (answer.rowCount > SMALL || answer.truncated) session.small.delete(sql);
+      else if (!ENDS_IN_COMMENT.test(sql)) session.small.set(sql, result.columnNames());
+      return answer;
+    });
+  });
+}
+
+/** @returns undefined when it isn't small this time */
+async function runWhole(
+  session: Session,
+  { sql, params }: Query,
+): Promise<DuckDBMaterializedResult | undefined> {
+  const limited = `${inBrackets(sql)} LIMIT ${SMALL + 1}`;
+  const result = await session
+    .withStatement(limited, params, (statement) => statement.run())
+    .catch(shiftPosition);
+  return result.rowCount > SMALL ? undefined : result;
+}
+
+async function* chunksIn(result: DuckDBMaterializedResult): AsyncGenerator<DuckDBDataChunk, void> {
+  for (let i = 0; i < result.chunkCount; i++) yield result.getChunk(i);
 }
 
 /**
@@ -173,6 +203,11 @@ async function* limited(
 /** What stands before the caller's SQL when it is read from. */
 const FROM = 'FROM (\n';
 
+/** A semicolon at the end can't stand in brackets. One with a comment after it is left. */
+const inBrackets = (sql: string): string => `${FROM}${sql.replace(/[;\s]+$/, '')}\n)`;
+
+const ENDS_IN_COMMENT = /;\s*(--|\/\*)/;
+
 /**
  * The columns of a query, and the SQL to read from it. The types are only known with the parameters' values, so it is
  * run for no row.
@@ -184,11 +219,11 @@ async function describe(session: Session, { sql, params }: Query): Promise<Descr
       const names = result.deduplicatedColumnNames();
       return { from, columns: result.columnTypes().map((type, i) => ({ name: names[i]!, type })) };
     });
-  // A semicolon at the end can't stand in brackets. One with a comment after it is left: the engine writes that anew.
   try {
-    return await columnsFrom(`${FROM}${sql.replace(/[;\s]+$/, '')}\n)`);
+    return await columnsFrom(inBrackets(sql));
   } catch (error) {
-    if (!/;\s*(--|\/\*)/.test(sql)) return shiftPosition(error);
+    if (!ENDS_IN_COMMENT.test(sql)) return shiftPosition(error);
+    // The engine writes it anew.
     return await session
       .withStatement(
         'SELECT json_deserialize_sql(json_serialize_sql($1::VARCHAR)::JSON)',
@@ -208,13 +243,13 @@ function shiftPosition(error: unknown): never {
 }
 
 async function gather(
+  names: readonly string[],
   result: DuckDBResult,
   chunks: AsyncIterable<DuckDBDataChunk>,
   maxRows: number,
   answerLimit: number,
 ): Promise<Answer> {
   const types = result.columnTypes();
-  const names = result.columnNames();
   const rows: Json[][] = [];
   let truncated = false;
   let bytes = 0;

@@ -53,6 +53,41 @@ const ready = findWeed() !== undefined;
       expect(body).toMatchObject({ rowCount: 5, truncated: false, snapshot: { id } });
     });
 
+    test('a query that is asked again answers the same: whole, or streamed when it has grown', async () => {
+      const ask = async (sql: string, ...params: (string | number)[]) => {
+        const { status, body } = await running.query(sql, { params });
+        return [
+          status,
+          body.code,
+          body.columns,
+          body.rowCount,
+          body.truncated,
+          body.position,
+          body.rows?.at(-1),
+        ];
+      };
+      for (const sql of [
+        'SELECT 1 AS a, 2 AS a, 3',
+        'SELECT carrier FROM dim_carrier ORDER BY 1 DESC;  ',
+        'SELECT 1; -- the end',
+        'SELECT 1 -- the end',
+        'FROM fct_flights ORDER BY flight_id LIMIT 5000',
+        'FROM fct_flights WHERE false',
+        'SELECT [1, NULL], {a: 1}, 1.10::DECIMAL(4, 2)',
+      ])
+        expect([sql, await ask(sql), await ask(sql)]).toEqual([sql, ...Array(2).fill(await ask(sql))]);
+      const rows = 'SELECT i FROM range(?) r(i) ORDER BY i';
+      for (const count of [3, 2_048, 5, 2_049, 900, 100_000, 0])
+        expect((await ask(rows, count)).slice(3, 5)).toEqual([Math.min(count, 1_000), count > 1_000]);
+      // A value that only the second one has: an error where it stands, and no other answer.
+      const text = 'SELECT CAST(? AS INTEGER) AS n';
+      expect((await ask(text, '7'))[6]).toEqual([7]);
+      const wrong = await ask(text, 'x');
+      expect(wrong.slice(0, 2)).toEqual([400, 'invalid_sql']);
+      const typed = 'SELECT ? AS v';
+      expect([(await ask(typed, 7))[6], (await ask(typed, 'x'))[6]]).toEqual([[7], ['x']]);
+    });
+
     test('an answer that is cut isn’t waited for: not for the rows that nobody reads', async () => {
       const late = 'SELECT i FROM range(1000000000) r(i) WHERE i < 5000 OR hash(i) = 1';
       const { status, body } = await running.query(late, { maxRows: 3 });

@@ -25,6 +25,12 @@ export class Session {
     sizeCalculation: (_, sql) => sql.length + 1,
   });
 
+  /** Queries whose last answer was small, and the names of their columns. */
+  readonly small = new LRUCache<string, readonly string[]>({
+    maxSize: KEPT,
+    sizeCalculation: (_, sql) => sql.length + 1,
+  });
+
   constructor(private readonly connection: DuckDBConnection) {}
 
   /** Lends a statement with its parameters bound. */
