@@ -225,6 +225,7 @@ const missing = [
         '2026-01-02 06:00:00 | ✘ failed at great_expectations | pipeline | hand | 7.0 | - | - | run-2',
         '2026-01-01 06:00:00 | ✔ published | pipeline | schedule every_day | 12.5 | 20,000 | 20260101T060012Z-0 | run-1',
       ]);
+      await eventually('their steps', async () => (await rows(1))[0]?.startsWith('load_inbox') === true);
       expect(await rows(1)).toEqual([
         'load_inbox | ✔ succeeded | 1.0 | 1 | customers.csv 1 row',
         'published_snapshot | … publishing | - | 1',
