@@ -1,5 +1,5 @@
-/** duckdb-http with FastAPI on the same file, one server at a time; Arrow over HTTP with DuckDB's own Arrow in a Python process. */
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+/** duckdb-http and its peers on the same data, one server at a time; Arrow also with DuckDB's own in a Python process. */
+import { copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import * as http from 'node:http';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
@@ -9,46 +9,67 @@ import { execa } from 'execa';
 const ROWS = 1_000_000;
 const SECONDS = 3;
 const RUNS = 5;
+const CLIENTS = [1, 8, 64];
 const TOKEN = 'a-token-for-the-benchmark';
-const [OURS, THEIRS] = [21_811, 21_812];
-const PYTHON = ['fastapi==0.165.0', 'uvicorn==0.54.0', 'duckdb==1.5.6', 'pyarrow==26.0.1'];
+const FIRST_PORT = 21_811;
+const FASTAPI = ['fastapi==0.165.0', 'uvicorn==0.54.0', 'duckdb==1.5.6', 'pyarrow==26.0.1'];
+const MOSAIC = ['duckdb-server==0.34.2', 'duckdb==1.5.6', 'pyarrow==26.0.1'];
+const ROAPI = ['roapi==0.12.7'];
+
+interface Ask {
+  path: string;
+  body: object | string;
+  headers?: Record<string, string>;
+}
 
 interface Server {
   name: string;
   url: string;
-  /** A small query, answered as each does it by itself. */
-  small: (sql: string, params: unknown[]) => object;
+  /** A query by a number or a text, answered as each does it by itself. */
+  small: (sql: string, value: string | number) => Ask;
   /** A large one, answered as JSON objects. */
-  large: (sql: string) => object;
+  json?: (sql: string) => Ask;
+  /** The same as an Arrow stream. */
+  arrow?: (sql: string) => Ask;
 }
 
-/** Posts, reads the answer to its end and returns how many bytes it has. */
-function post(url: string, body: object, agent: http.Agent): Promise<number> {
+/** For those that take no parameters. */
+const inline = (sql: string, value: string | number): string =>
+  sql.replace('?', typeof value === 'number' ? String(value) : `'${value}'`);
+
+/** Posts, reads the answer to its end and returns it. */
+function post(url: string, { path: at, body, headers }: Ask, agent: http.Agent): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    const headers = { 'content-type': 'application/json', authorization: `Bearer ${TOKEN}` };
-    const request = http.request(url, { method: 'POST', agent, headers }, (answer) => {
-      let bytes = 0;
-      answer.on('data', (piece: Buffer) => (bytes += piece.length));
+    const all = { 'content-type': 'application/json', authorization: `Bearer ${TOKEN}`, ...headers };
+    const request = http.request(`${url}${at}`, { method: 'POST', agent, headers: all }, (answer) => {
+      const pieces: Buffer[] = [];
+      answer.on('data', (piece: Buffer) => pieces.push(piece));
       answer.on('error', reject);
-      answer.on('end', () =>
-        answer.statusCode === 200 ? resolve(bytes) : reject(new Error(`${url}: ${answer.statusCode}`)),
-      );
+      answer.on('end', () => {
+        const whole = Buffer.concat(pieces);
+        if (answer.statusCode === 200) resolve(whole);
+        else reject(new Error(`${url}: ${answer.statusCode} ${whole.toString().slice(0, 200)}`));
+      });
     });
-    request.on('error', reject).end(JSON.stringify(body));
+    request.on('error', reject).end(typeof body === 'string' ? body : JSON.stringify(body));
   });
 }
 
-/** Answers a second, parameters new in each request. */
-async function rate(server: Server, clients: number, sql: string, most: number): Promise<number> {
+/** Answers a second, a value that is new in each request. */
+async function rate(
+  server: Server,
+  clients: number,
+  sql: string,
+  value: () => string | number,
+): Promise<number> {
   const agent = new http.Agent({ keepAlive: true, maxSockets: clients });
   // The first takes what the server loads only then.
-  await post(server.url, server.small(sql, ['1']), agent);
+  await post(server.url, server.small(sql, value()), agent);
   const end = performance.now() + SECONDS * 1_000;
   let count = 0;
   const client = async (): Promise<void> => {
     while (performance.now() < end) {
-      const param = Math.floor(Math.random() * most);
-      await post(server.url, server.small(sql, [most === 1 ? 1 : String(param)]), agent);
+      await post(server.url, server.small(sql, value()), agent);
       count += 1;
     }
   };
@@ -57,17 +78,18 @@ async function rate(server: Server, clients: number, sql: string, most: number):
   return count / SECONDS;
 }
 
-/** The best of some runs, in milliseconds. */
-async function best(url: string, body: object): Promise<number> {
+/** The best of some runs, in milliseconds, and the last answer. */
+async function best(server: Server, ask: Ask): Promise<{ ms: number; answer: Buffer }> {
   const agent = new http.Agent({ keepAlive: true });
-  let least = Infinity;
+  let ms = Infinity;
+  let answer: Buffer = Buffer.alloc(0);
   for (let i = 0; i < RUNS; i++) {
     const start = performance.now();
-    await post(url, body, agent);
-    least = Math.min(least, performance.now() - start);
+    answer = await post(server.url, ask, agent);
+    ms = Math.min(ms, performance.now() - start);
   }
   agent.destroy();
-  return least;
+  return { ms, answer };
 }
 
 async function until(url: string, ready: (text: string) => boolean): Promise<void> {
@@ -81,61 +103,155 @@ async function until(url: string, ready: (text: string) => boolean): Promise<voi
   }
 }
 
+/** One line: ours, and each peer with how many times ours is better than it. */
+function line(what: string, unit: '/s' | 'ms', ours: number, peers: [string, number | string][]): void {
+  const shown = peers.map(([name, value]) => {
+    if (typeof value === 'string') return `${name} ${value}`;
+    const times = unit === '/s' ? ours / value : value / ours;
+    return `${name} ${value.toFixed(unit === '/s' ? 0 : 1)} ${unit} (${times.toFixed(2)} ×)`;
+  });
+  console.log(`  ${what}: ${ours.toFixed(unit === '/s' ? 0 : 1)} ${unit}; ${shown.join('; ')}`);
+}
+
 async function main(): Promise<void> {
   const own = path.resolve(__dirname, '../.tools/uv/bin/uv');
   const uv = existsSync(own) ? own : 'uv';
-  console.log(`  against ${PYTHON.join(', ')}`);
+  console.log(
+    `  against ${[...new Set([...FASTAPI, ...MOSAIC, ...ROAPI])].join(', ')}; Node ${process.version}`,
+  );
   const store = await ObjectStore.start();
   const dir = mkdtempSync(path.join(tmpdir(), 'bench-serve-'));
   const children: { kill: () => void }[] = [];
+  let port = FIRST_PORT;
   try {
     const { id } = await publish(store, flightTables(ROWS));
     const program = path.resolve(__dirname, '../dist/apps/duckdb-http/main.cjs');
-    const env = { ...store.environment, SNAPSHOT_DIR: dir, API_TOKEN: TOKEN, PORT: String(OURS) };
+    const env = {
+      ...store.environment,
+      SNAPSHOT_DIR: dir,
+      API_TOKEN: TOKEN,
+      PORT: String(port),
+      RESULT_CACHE: '0',
+    };
     children.push(execa(process.execPath, [program], { env, stdout: 'ignore', reject: false }));
-    await until(`http://127.0.0.1:${OURS}/health`, (text) => text.includes(id));
-    const file = path.join(dir, readdirSync(dir).find((name) => name === `${id}.duckdb`) ?? '');
-    const peer = ['run', '--no-project', ...PYTHON.flatMap((one) => ['--with', one]), 'python'];
-    const python = (...args: string[]) => [...peer, path.join(__dirname, 'serve', 'peer.py'), file, ...args];
-    children.push(execa(uv, python(String(THEIRS)), { stdout: 'ignore', reject: false }));
-    await until(`http://127.0.0.1:${THEIRS}/docs`, () => true);
-
     const ours: Server = {
       name: 'duckdb-http',
-      url: `http://127.0.0.1:${OURS}/v1/query`,
-      small: (sql, params) => ({ sql, params }),
-      large: (sql) => ({ sql, format: 'rows' }),
+      url: `http://127.0.0.1:${port}`,
+      small: (sql, value) => ({ path: '/v1/query', body: { sql, params: [value] } }),
+      json: (sql) => ({ path: '/v1/query', body: { sql, format: 'rows' } }),
+      arrow: (sql) => ({ path: '/v1/query', body: { sql, format: 'arrow' } }),
     };
-    const theirs: Server = {
-      name: 'FastAPI',
-      url: `http://127.0.0.1:${THEIRS}/query`,
-      small: (sql, params) => ({ sql, params }),
-      large: (sql) => ({ sql }),
+    await until(`${ours.url}/health`, (text) => text.includes(id));
+    const file = path.join(dir, `${id}.duckdb`);
+    // That one opens it to write.
+    const copy = path.join(dir, 'copy.duckdb');
+    copyFileSync(file, copy);
+    const parquet = path.join(dir, 'fct_flights.parquet');
+    const run = (packages: string[], ...command: string[]): string[] => [
+      'run',
+      '--no-project',
+      ...packages.flatMap((one) => ['--with', one]),
+      ...command,
+    ];
+    const peerFile = path.join(__dirname, 'serve', 'peer.py');
+    const python = (...args: string[]): string[] => run(FASTAPI, 'python', peerFile, file, ...args);
+    const answer = (sql: string): Promise<Buffer> =>
+      best(ours, { path: '/v1/query', body: { sql, format: 'parquet' } }).then((one) => one.answer);
+    writeFileSync(parquet, await answer('FROM fct_flights'));
+
+    const peers: Server[] = [];
+    /** A peer that doesn't start is said and left out. */
+    const start = async (
+      name: string,
+      command: (port: number) => string[],
+      probe: string,
+      asks: Omit<Server, 'name' | 'url'>,
+    ): Promise<void> => {
+      const at = (port += 1);
+      const child = execa(uv, command(at), { stdout: 'ignore', stderr: 'ignore', reject: false });
+      children.push(child);
+      const ended = child.then(({ exitCode }) => `ended with status ${exitCode}`);
+      const problem = await Promise.race([
+        ended,
+        until(`http://127.0.0.1:${at}${probe}`, () => true).then(() => undefined),
+      ]);
+      if (problem) console.log(`  ${name} is left out: it ${problem}`);
+      else peers.push({ name, url: `http://127.0.0.1:${at}`, ...asks });
     };
-    const compare = async (what: string, unit: string, measure: (server: Server) => Promise<number>) => {
-      const [a, b] = [await measure(ours), await measure(theirs)];
-      const ratio = unit === 'ms' ? b / a : a / b;
-      console.log(
-        `  ${what}: ${a.toFixed(1)} ${unit}, FastAPI ${b.toFixed(1)} ${unit}: ${ratio.toFixed(2)} ×`,
-      );
-    };
-    for (const clients of [1, 8]) {
-      await compare(`select 1, ${clients} clients`, '/s', (server) =>
-        rate(server, clients, 'SELECT ?::INTEGER AS one', 1),
-      );
-      await compare(`point lookup, ${clients} clients`, '/s', (server) =>
-        rate(server, clients, 'SELECT * FROM fct_flights WHERE flight_id = ?', ROWS),
-      );
+    await start('FastAPI', (at) => python(String(at)), '/docs', {
+      small: (sql, value) => ({ path: '/query', body: { sql, params: [value] } }),
+      json: (sql) => ({ path: '/query', body: { sql } }),
+    });
+    await start(
+      'Mosaic’s duckdb-server',
+      (at) =>
+        run(
+          MOSAIC,
+          '--python',
+          '3.12',
+          'duckdb-server',
+          '--database',
+          copy,
+          '--port',
+          String(at),
+          '--no-http2',
+        ),
+      '/',
+      {
+        small: (sql, value) => ({ path: '/', body: { type: 'arrow', sql: inline(sql, value) } }),
+        arrow: (sql) => ({ path: '/', body: { type: 'arrow', sql } }),
+      },
+    );
+    const stream = { accept: 'application/vnd.apache.arrow.stream' };
+    await start(
+      'roapi',
+      (at) => run(ROAPI, 'roapi', '--addr-http', `127.0.0.1:${at}`, '--table', `fct_flights=${parquet}`),
+      '/api/tables',
+      {
+        small: (sql, value) => ({ path: '/api/sql', body: inline(sql, value) }),
+        json: (sql) => ({ path: '/api/sql', body: sql }),
+        arrow: (sql) => ({ path: '/api/sql', body: sql, headers: stream }),
+      },
+    );
+
+    for (const clients of CLIENTS) {
+      for (const [what, sql, value] of [
+        ['select 1', 'SELECT CAST(? AS INTEGER) AS one', () => Math.floor(Math.random() * 1e6)],
+        [
+          'point lookup',
+          'SELECT * FROM fct_flights WHERE flight_id = ?',
+          () => String(Math.floor(Math.random() * ROWS)),
+        ],
+      ] as const) {
+        const mine = await rate(ours, clients, sql, value);
+        const theirs: [string, number][] = [];
+        for (const peer of peers) theirs.push([peer.name, await rate(peer, clients, sql, value)]);
+        line(`${what}, ${clients} clients`, '/s', mine, theirs);
+      }
     }
+    const inProcess = async (sql: string): Promise<number> =>
+      Number((await execa(uv, python('--fetch', sql))).stdout);
+    const groups =
+      'SELECT carrier, origin, count(*) AS n, avg(dep_delay_min) AS d FROM fct_flights GROUP BY ALL';
+    line('group-by over 1 M rows', 'ms', (await best(ours, ours.arrow!(groups))).ms, [
+      ['in process', await inProcess(groups)],
+    ]);
     for (const rows of [10_000, ROWS]) {
       const sql = `SELECT * FROM fct_flights LIMIT ${rows}`;
-      await compare(`${rows} rows as JSON`, 'ms', (server) => best(server.url, server.large(sql)));
-      const arrow = await best(ours.url, { sql, format: 'arrow' });
-      const { stdout } = await execa(uv, python('--fetch', sql));
-      const inProcess = Number(stdout);
-      console.log(
-        `  ${rows} rows as Arrow: ${arrow.toFixed(1)} ms over HTTP, ${inProcess.toFixed(1)} ms in a Python process: ${(inProcess / arrow).toFixed(2)} ×`,
-      );
+      for (const form of ['json', 'arrow'] as const) {
+        const mine = await best(ours, ours[form]!(sql));
+        const theirs: [string, number | string][] = [];
+        for (const peer of peers) {
+          const ask = peer[form];
+          if (!ask) continue;
+          const { ms, answer: got } = await best(peer, ask(sql));
+          // One that answers less isn't faster.
+          const same = form === 'arrow' || rows > 10_000 || lengthOf(got) === lengthOf(mine.answer);
+          theirs.push([peer.name, same ? ms : `answers ${lengthOf(got)} rows`]);
+        }
+        if (form === 'arrow') theirs.push(['in process', await inProcess(sql)]);
+        line(`${rows} rows as ${form === 'json' ? 'JSON' : 'Arrow'}`, 'ms', mine.ms, theirs);
+      }
     }
   } finally {
     for (const child of children) child.kill();
@@ -143,5 +259,7 @@ async function main(): Promise<void> {
     rmSync(dir, { recursive: true, force: true });
   }
 }
+
+const lengthOf = (json: Buffer): number => (JSON.parse(json.toString()) as unknown[]).length;
 
 void main();

@@ -1,4 +1,4 @@
-"""The peer of benchmarks/serve.ts: FastAPI on the same file, as one writes it in ten lines; and DuckDB's Arrow in this process.
+"""Peers of benchmarks/serve.ts: FastAPI on the same file, as one writes it in ten lines; and DuckDB in this process.
 
 usage: peer.py FILE PORT | peer.py FILE --fetch SQL
 """
