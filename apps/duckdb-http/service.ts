@@ -44,6 +44,6 @@ export const duckdbHttp = defineService({
   },
   aws: fargate({ ephemeral: ['snapshots'] }),
   metrics: { port: 'http' },
-  route: { port: 'http' },
+  route: { port: 'http', token: 'token' },
   memory: '1536Mi',
 });

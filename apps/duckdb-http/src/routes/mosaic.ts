@@ -62,7 +62,9 @@ export async function mosaicRoutes(server: FastifyInstance, reading: Reading, gu
     url: '/',
     schema: { hide: true },
     handler: async (request, reply) => {
-      if (request.accepts().type(['json', 'html']) === 'html') return reply.redirect('/sql/');
+      if (request.accepts().type(['json', 'html']) === 'html') {
+        return reply.redirect(`/sql/${/\?.*$/.exec(request.url)?.[0] ?? ''}`);
+      }
       return guide;
     },
     wsHandler: (socket, request) => {
