@@ -11,19 +11,12 @@ const out = join(here, '../../../dist/apps/duckdb-http-page');
 execFileSync('npx', ['tsc', '-p', here], { stdio: 'inherit' });
 rmSync(out, { recursive: true, force: true });
 await build({
-  entryPoints: { page: join(here, 'main.ts') },
+  entryPoints: ['main.ts', 'style.css'].map((file) => ({ in: join(here, file), out: 'page' })),
   outdir: out,
   bundle: true,
   minify: true,
   format: 'esm',
   target: 'es2022',
-  logLevel: 'warning',
-});
-await build({
-  entryPoints: { page: join(here, 'style.css') },
-  outdir: out,
-  bundle: true,
-  minify: true,
   logLevel: 'warning',
 });
 copyFileSync(join(here, 'index.html'), join(out, 'index.html'));
