@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
 import type { Unit } from '@stack/model';
@@ -132,5 +132,39 @@ describe('affected', () => {
 
   it('is the program alone when its code changes', () => {
     expect(affectedBy('apps/evidence/src/main.ts')).toEqual(['evidence']);
+  });
+});
+
+describe('a program', () => {
+  interface Manifest {
+    readonly dependencies?: Record<string, string>;
+  }
+  const manifest = (root: string): Manifest =>
+    JSON.parse(readFileSync(path.join(workspace, root, 'package.json'), 'utf8')) as Manifest;
+  const lock = JSON.parse(readFileSync(path.join(workspace, 'package-lock.json'), 'utf8')) as {
+    packages: Record<string, { version?: string; resolved?: string; link?: boolean } | undefined>;
+  };
+
+  /** Of the program and of the libraries that are bundled with it. */
+  function wanted(root: string, seen = new Set<string>()): [string, string][] {
+    return Object.entries(manifest(root).dependencies ?? {}).flatMap(([name, version]) => {
+      const linked = lock.packages[`node_modules/${name}`];
+      if (!linked?.link) return [[name, version]];
+      if (seen.has(name)) return [];
+      seen.add(name);
+      return wanted(linked.resolved as string, seen);
+    });
+  }
+
+  const programs = units
+    .map(({ root }) => root)
+    .filter((root) => existsSync(path.join(workspace, root, 'src/main.ts')));
+
+  // It runs from dist/, and in an image: both know the versions at the top of node_modules only.
+  it.each(programs)('%s finds the versions that it asks for at the top of node_modules', (root) => {
+    const exact = wanted(root).filter(([, version]) => /^\d/.test(version));
+    expect(exact.length).toBeGreaterThan(2);
+    const found = exact.map(([name]) => [name, lock.packages[`node_modules/${name}`]?.version]);
+    expect(found).toEqual(exact);
   });
 });
