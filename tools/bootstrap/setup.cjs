@@ -105,8 +105,8 @@ function step(what, command, args, env) {
   const out = fs.openSync(log, 'w');
   const started = Date.now();
   const seconds = () => Math.round((Date.now() - started) / 1000) + ' s';
-  process.stdout.write(what + ' …\n');
-  const ticking = setInterval(() => process.stdout.write(what + ' … (' + seconds() + ')\n'), 5000);
+  process.stderr.write(what + ' …\n');
+  const ticking = setInterval(() => process.stderr.write(what + ' … (' + seconds() + ')\n'), 5000);
   return new Promise((resolve) => {
     const child = spawn(command, args, {
       cwd: ROOT,
@@ -119,7 +119,7 @@ function step(what, command, args, env) {
       clearInterval(ticking);
       fs.closeSync(out);
       if (!problem) {
-        process.stdout.write('✔ ' + what + ' (' + seconds() + ')\n');
+        process.stderr.write('✔ ' + what + ' (' + seconds() + ')\n');
         resolve();
         return;
       }
