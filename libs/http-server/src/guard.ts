@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import type { FastifyRequest } from 'fastify';
 import { RequestError } from './errors';
 
@@ -19,7 +20,8 @@ export function guard(
   const isAllowed = (host: string): boolean => known.has('*') || LOCAL.test(host) || known.has(host);
   return async (request) => {
     const host = hostName(`http://${request.headers.host ?? ''}`);
-    if (host === undefined || !isAllowed(host)) {
+    // An address instead of a name, as load balancers' and kubelets' probes send it, can't be rebound.
+    if (host === undefined || !(isAllowed(host) || isIP(host.replace(/^\[|\]$/g, '')) !== 0)) {
       throw new RequestError(
         421,
         'host_not_allowed',

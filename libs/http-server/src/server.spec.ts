@@ -69,6 +69,10 @@ describe('a program on this server', () => {
     expect(await status({ host: 'data.example' })).toBe(404);
     expect(await status({ host: 'evil.example' })).toBe(421);
     expect(await status({ host: 'localhost.evil.example' })).toBe(421);
+    // By address, as a load balancer's probe; a page of such an address is strange all the same.
+    expect(await status({ host: '10.0.12.7:4200' })).toBe(404);
+    expect(await status({ host: '[fd00::7]:4200' })).toBe(404);
+    expect(await status({ origin: 'http://10.0.12.8' })).toBe(403);
     expect(await status({ origin: 'http://evil.example' })).toBe(403);
     expect(await status({ origin: 'null' })).toBe(403);
     const { body, type } = await get(port, '/nothing');
