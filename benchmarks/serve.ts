@@ -5,12 +5,12 @@ import { tmpdir } from 'node:os';
 import * as path from 'node:path';
 import { flightTables, ObjectStore, publish } from '@stack/snapshot/testing';
 import { execa } from 'execa';
+import { startOurs, TOKEN, until } from './serve/ours';
 
 const ROWS = 1_000_000;
 const SECONDS = 3;
 const RUNS = 5;
 const CLIENTS = [1, 8, 64];
-const TOKEN = 'a-token-for-the-benchmark';
 const FIRST_PORT = 21_811;
 const FASTAPI = ['fastapi==0.165.0', 'uvicorn==0.54.0', 'duckdb==1.5.6', 'pyarrow==26.0.1'];
 const MOSAIC = ['duckdb-server==0.34.2', 'duckdb==1.5.6', 'pyarrow==26.0.1'];
@@ -92,17 +92,6 @@ async function best(server: Server, ask: Ask): Promise<{ ms: number; answer: Buf
   return { ms, answer };
 }
 
-async function until(url: string, ready: (text: string) => boolean): Promise<void> {
-  for (;;) {
-    const text = await fetch(url).then(
-      (answer) => answer.text(),
-      () => undefined,
-    );
-    if (text !== undefined && ready(text)) return;
-    await new Promise((done) => setTimeout(done, 100));
-  }
-}
-
 /** One line: ours, and each peer with how many times ours is better than it. */
 function line(what: string, unit: '/s' | 'ms', ours: number, peers: [string, number | string][]): void {
   const shown = peers.map(([name, value]) => {
@@ -125,23 +114,15 @@ async function main(): Promise<void> {
   let port = FIRST_PORT;
   try {
     const { id } = await publish(store, flightTables(ROWS));
-    const program = path.resolve(__dirname, '../dist/apps/duckdb-http/main.cjs');
-    const env = {
-      ...store.environment,
-      SNAPSHOT_DIR: dir,
-      API_TOKEN: TOKEN,
-      PORT: String(port),
-      RESULT_CACHE: '0',
-    };
-    children.push(execa(process.execPath, [program], { env, stdout: 'ignore', reject: false }));
+    const { url, kill } = await startOurs(store, dir, port, id);
+    children.push({ kill });
     const ours: Server = {
       name: 'duckdb-http',
-      url: `http://127.0.0.1:${port}`,
+      url,
       small: (sql, value) => ({ path: '/v1/query', body: { sql, params: [value] } }),
       json: (sql) => ({ path: '/v1/query', body: { sql, format: 'rows' } }),
       arrow: (sql) => ({ path: '/v1/query', body: { sql, format: 'arrow' } }),
     };
-    await until(`${ours.url}/health`, (text) => text.includes(id));
     const file = path.join(dir, `${id}.duckdb`);
     // That one opens it to write.
     const copy = path.join(dir, 'copy.duckdb');
