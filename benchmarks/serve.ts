@@ -212,11 +212,14 @@ async function main(): Promise<void> {
     }
     const inProcess = async (sql: string): Promise<number> =>
       Number((await execa(uv, python('--fetch', sql))).stdout);
-    const groups =
-      'SELECT carrier, origin, count(*) AS n, avg(dep_delay_min) AS d FROM fct_flights GROUP BY ALL';
-    line('group-by over 1 M rows', 'ms', (await best(ours, ours.arrow!(groups))).ms, [
-      ['in process', await inProcess(groups)],
-    ]);
+    for (const [what, from] of [
+      ['1 M', 'fct_flights'],
+      ['50 M', 'fct_flights, range(50) r(i)'],
+    ]) {
+      const sql = `SELECT carrier, origin, count(*) AS n, avg(dep_delay_min) AS d FROM ${from} GROUP BY ALL`;
+      const { ms } = await best(ours, ours.arrow!(sql));
+      line(`group-by over ${what} rows`, 'ms', ms, [['in process', await inProcess(sql)]]);
+    }
     for (const rows of [10_000, ROWS]) {
       const sql = `SELECT * FROM fct_flights LIMIT ${rows}`;
       for (const form of ['json', 'arrow'] as const) {
