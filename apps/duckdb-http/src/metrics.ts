@@ -1,4 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { outcomeOf } from './audit';
 
 /** What Prometheus is told; beside these, the process' own by prom-client. */
 export class Metrics {
@@ -43,7 +44,7 @@ export class Metrics {
     try {
       return await work();
     } catch (error) {
-      outcome = String((error as { code?: unknown } | null)?.code ?? 'internal_error');
+      outcome = outcomeOf(error);
       throw error;
     } finally {
       end();

@@ -5,7 +5,8 @@ import { LRUCache } from 'lru-cache';
 export interface CachedAnswer {
   type: string;
   bytes: Buffer;
-  rows: number;
+  /** Unknown of one that was streamed. */
+  rows?: number;
 }
 
 /** Of the cache's bytes, the most that one answer takes. */

@@ -12,9 +12,9 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { eventually, findWeed, ObjectStore, publish } from '@stack/snapshot/testing';
-import { findBrowser, launchBrowser } from '@stack/testing';
+import { findBrowser, freePort, launchBrowser } from '@stack/testing';
 import type { Browser, Page } from 'playwright-core';
-import { demoTables, freePort, watchPage } from './site-testing';
+import { demoTables, watchPage } from './site-testing';
 
 const unit = resolve(__dirname, '..');
 const dist = resolve(unit, '../../dist');

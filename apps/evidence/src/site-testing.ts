@@ -1,5 +1,4 @@
 /** What the specs of the site share: a published snapshot's tables, and a browser's page that is watched. */
-import { createServer, type AddressInfo } from 'node:net';
 import { flightTables, type TableToPublish } from '@stack/snapshot/testing';
 import type { Page } from 'playwright-core';
 
@@ -70,13 +69,4 @@ export function watchPage(page: Page, url: string): { strangers: string[]; error
   });
   page.on('pageerror', (error) => errors.push(error.message));
   return { strangers, errors };
-}
-
-export function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
 }

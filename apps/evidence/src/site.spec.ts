@@ -4,9 +4,9 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { eventually, findWeed, ObjectStore, publish } from '@stack/snapshot/testing';
-import { findBrowser, launchBrowser } from '@stack/testing';
+import { findBrowser, freePort, launchBrowser } from '@stack/testing';
 import type { Browser, Page } from 'playwright-core';
-import { demoTables, freePort, pipelineTables, watchPage } from './site-testing';
+import { demoTables, pipelineTables, watchPage } from './site-testing';
 
 const workspace = resolve(__dirname, '../../..');
 const built = join(workspace, 'dist/apps');

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Json } from '@duckdb/node-api';
 import { findWeed, flightTables, ObjectStore, publish, eventually } from '@stack/snapshot/testing';
+import WebSocket from 'ws';
 import { type Running, startDuckdbHttp, TOKEN } from '../testing';
 import { Tokens } from './tokens';
 
@@ -96,6 +97,37 @@ const ready = findWeed() !== undefined;
     // From the cache: also the time that it took.
     expect([again.body, again.headers.get('etag')]).toEqual([first.body, first.headers.get('etag')]);
     expect((await query(token, sql)).status).toBe(403);
+  });
+
+  test('a name that is given again has the new rights, by every way', async () => {
+    const sql = 'SELECT count(*) FROM fct_flights';
+    const mosaic = async (token: string) => {
+      const answer = await call('/', token, { type: 'json', sql });
+      return answer.status;
+    };
+    const all = await make('again', {});
+    expect([(await query(all, sql)).status, await mosaic(all)]).toEqual([200, 200]);
+    const socket = new WebSocket(`${running.url.replace('http', 'ws')}/?token=${all}`);
+    await new Promise((resolve) => socket.once('open', resolve));
+    await call('/v1/tokens/again', TOKEN, undefined, 'DELETE');
+    const some = await make('again', { tables: ['dim_*'], maxRows: 2 });
+    expect([(await query(some, sql)).status, await mosaic(some)]).toEqual([403, 403]);
+    expect(await mosaic(all)).toBe(401);
+    // On a socket that was open before, too.
+    socket.send(JSON.stringify({ type: 'json', sql }));
+    const told = await new Promise<string>((resolve) =>
+      socket.once('message', (data: Buffer) => resolve(data.toString())),
+    );
+    expect(told).toMatch(/unauthorized/);
+    socket.close();
+    // Its limit of rows holds in a workspace, and an error names no other table.
+    expect(
+      (await call('/', some, { type: 'exec', sql: 'CREATE TEMP TABLE t AS SELECT 1 AS a' })).status,
+    ).toBe(200);
+    const many = await call('/', some, { type: 'json', sql: 'FROM dim_carrier' });
+    expect(((await many.json()) as { code: string }).code).toBe('answer_too_large');
+    const typo = await call('/', some, { type: 'json', sql: 'FROM dim_fct_flight' });
+    expect([typo.status, (await typo.text()).includes('fct_flights')]).toEqual([400, false]);
   });
 
   test('rows, bytes, time and memory have their limits', async () => {

@@ -2,6 +2,7 @@ import { RequestError } from '@stack/http-server';
 import type { Grant } from '../access/grant';
 import type { Database } from '../database';
 import { STREAMED } from '../formats';
+import { checkSize } from '../formats/format';
 import type { Reading } from '../routes/reading';
 import { readStatement, splitStatements } from './statement';
 import { SCHEMAS, Workspace } from './workspace';
@@ -119,19 +120,12 @@ export class MosaicClient {
     let bytes = 0;
     const write = (piece: Uint8Array): undefined => {
       bytes += piece.length;
-      if (bytes > most) {
-        throw new RequestError(413, 'answer_too_large', `the answer takes more than ${most} bytes`, {
-          remedy: 'select fewer columns or rows, or aggregate',
-        });
-      }
+      checkSize(bytes, most);
       pieces.push(piece);
     };
-    if (this.made.length === 0) {
-      const query = { sql, params: [], rowLimit: grant.maxRows, signal, grant };
-      await database.stream(query, STREAMED[form], write);
-    } else {
-      await this.inWorkspace(database, signal, (workspace) => workspace.query(sql, form, signal, write));
-    }
+    const query = { sql, params: [], rowLimit: grant.maxRows, signal, grant };
+    if (this.made.length === 0) await database.stream(query, STREAMED[form], write);
+    else await this.inWorkspace(database, signal, (workspace) => workspace.query(query, form, write));
     return Buffer.concat(pieces);
   }
 

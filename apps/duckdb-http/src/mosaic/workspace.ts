@@ -1,6 +1,7 @@
 import { DuckDBInstance } from '@duckdb/node-api';
 import { type LocalSnapshot, literal } from '@stack/snapshot';
-import { interruptible, stream } from '../execute';
+import type { Write } from '../database';
+import { interruptible, type Query, stream } from '../execute';
 import { STREAMED } from '../formats';
 import { lockStatements, workspaceOptions } from '../sandbox/engine';
 import { Session } from '../session';
@@ -42,18 +43,10 @@ export class Workspace {
     return interruptible(this.session, signal, () => this.session.run(sql));
   }
 
-  /** @param sql one SELECT, checked */
-  async query(
-    sql: string,
-    form: 'arrow' | 'rows',
-    signal: AbortSignal,
-    write: (bytes: Uint8Array) => void,
-  ): Promise<void> {
-    const room = { memory: 0, dir: '', disk: '0MB', signal };
-    await stream(this.session, { sql, params: [], signal }, STREAMED[form], room, (bytes) => {
-      write(bytes);
-      return undefined;
-    });
+  /** @param query one SELECT, checked */
+  query(query: Query, form: 'arrow' | 'rows', write: Write): Promise<void> {
+    const room = { memory: 0, dir: '', disk: '0MB', signal: query.signal };
+    return stream(this.session, query, STREAMED[form], room, write);
   }
 
   close(): void {

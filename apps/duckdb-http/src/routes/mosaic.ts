@@ -4,6 +4,8 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { LRUCache } from 'lru-cache';
 import { authorize } from '../access/authorize';
 import type { Grant } from '../access/grant';
+import { tellable } from '../access/tellable';
+import { audit, outcomeOf } from '../audit';
 import { MosaicClient, type MosaicRequest, Places } from '../mosaic/client';
 import { MOSAIC } from './schemas';
 import type { Reading } from './reading';
@@ -33,7 +35,7 @@ export async function mosaicRoutes(server: FastifyInstance, reading: Reading, gu
   });
 
   /** Over HTTP all pages of a token are one client. */
-  const clients = new LRUCache<string, MosaicClient>({
+  const clients = new LRUCache<Grant, MosaicClient>({
     max: settings.workspaces,
     ttl: IDLE,
     ttlAutopurge: true,
@@ -42,10 +44,10 @@ export async function mosaicRoutes(server: FastifyInstance, reading: Reading, gu
   });
   server.addHook('onClose', async () => clients.clear());
   const clientOf = (grant: Grant): MosaicClient => {
-    const found = clients.get(grant.name);
+    const found = clients.get(grant);
     if (found) return found;
     const client = new MosaicClient(reading, places, grant);
-    clients.set(grant.name, client);
+    clients.set(grant, client);
     return client;
   };
 
@@ -97,6 +99,8 @@ export async function mosaicRoutes(server: FastifyInstance, reading: Reading, gu
     gone: AbortSignal,
   ): Promise<Buffer | string> {
     try {
+      // A token that was removed since, or has expired, is refused on a socket that is open, too.
+      await allowed(request);
       const asked = parse(data);
       const answer = await run(client, request, asked, gone);
       if (!answer) return '{}';
@@ -118,10 +122,18 @@ export async function mosaicRoutes(server: FastifyInstance, reading: Reading, gu
       () => late.abort('timeout'),
       Math.min(settings.timeoutMs, grant.timeoutMs ?? Infinity),
     );
+    const form = `mosaic ${asked.type}`;
+    const audited = audit(request, asked.sql, form, settings.audit);
     try {
-      return await metrics.measure(`mosaic ${asked.type}`, () =>
+      const answer = await metrics.measure(form, () =>
         client.answer(asked, AbortSignal.any([gone, late.signal])),
       );
+      audited.end('ok', undefined, answer?.length);
+      return answer;
+    } catch (error) {
+      const told = tellable(error, grant);
+      audited.end(outcomeOf(told));
+      throw told;
     } finally {
       clearTimeout(timer);
     }

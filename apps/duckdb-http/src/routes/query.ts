@@ -1,7 +1,9 @@
 import { RequestError } from '@stack/http-server';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { type Grant, mayReadAll } from '../access/grant';
+import type { Grant } from '../access/grant';
+import { tellable } from '../access/tellable';
 import { AnswerStream } from '../answer-stream';
+import { audit, outcomeOf } from '../audit';
 import type { Database } from '../database';
 import { type FormatName, FORMATS, STREAMED } from '../formats';
 import type { Parameters } from '../parameters';
@@ -80,7 +82,7 @@ export async function queryRoutes(server: FastifyInstance, reading: Reading): Pr
       );
     } catch (error) {
       const told = tellable(error, grant);
-      audited.end(String((told as { code?: unknown } | null)?.code ?? 'internal_error'));
+      audited.end(outcomeOf(told));
       if (stream.fail(told)) return reply;
       throw reader.snapshot?.manifest ? told : nothingPublished(told);
     } finally {
@@ -103,54 +105,9 @@ export async function queryRoutes(server: FastifyInstance, reading: Reading): Pr
       const query = { sql, params, maxRows, rowLimit: grant.maxRows, signal, grant };
       await database.stream(query, form, (bytes) => stream.write(bytes));
       const bytes = stream.end();
-      return bytes && { type: form.mediaType, bytes, rows: -1 };
+      return bytes && { type: form.mediaType, bytes };
     }
   }
-}
-
-/** One line in the log for a query: who asked what, and what came of it. Never the parameters' values. */
-function audit(
-  request: FastifyRequest,
-  sql: string,
-  format: string,
-  isOn: boolean,
-): { elapsed: () => number; end: (outcome: string, rows?: number, bytes?: number) => void } {
-  const started = performance.now();
-  const elapsed = (): number => Math.round((performance.now() - started) * 1000) / 1000;
-  return {
-    elapsed,
-    end: (outcome, rows, bytes) => {
-      if (!isOn) return;
-      const shown = sql.length > AUDITED ? `${sql.slice(0, AUDITED)}…` : sql;
-      request.log.info(
-        {
-          token: request.grant.name,
-          from: request.ip,
-          sql: shown,
-          format,
-          outcome,
-          rows,
-          bytes,
-          ms: elapsed(),
-        },
-        'query',
-      );
-    },
-  };
-}
-
-/** Characters of the SQL in such a line. */
-const AUDITED = 2_000;
-
-/** A token that reads some tables only learns no names of the others from an error. */
-function tellable(error: unknown, grant: Grant): unknown {
-  if (!(error instanceof RequestError) || mayReadAll(grant)) return error;
-  const { nearest: _, ...details } = error.details;
-  const message = error.message.replace(/\s*(Did you mean|Candidate)[^]*$/, '');
-  return new RequestError(error.status, error.code, message, {
-    ...details,
-    remedy: details.remedy.replace(/: is it .*$/, ''),
-  });
 }
 
 function parseParams(text: string): Parameters {
