@@ -37,6 +37,8 @@ TRIES = 3
 """Runs for the same new files, when they fail."""
 ATTEMPT_TAG = "stack/attempt"
 FIRST_KEY_TAG = "stack/first_run_key"
+TOLD_TAG = "stack/told"
+"""When a failed run was told: the daemon may die before Dagster notes how far its sensor got, and asks again then."""
 
 _log = logging.getLogger("stack_pipeline.automation")
 
@@ -171,17 +173,22 @@ def new_snapshot(_: SensorEvaluationContext, event: EventLogEntry) -> RunRequest
     description="Tells the address in ALERT_WEBHOOK_URL (Slack's form), if there is one, and the daemon's log.",
 )
 def run_failed(context: RunFailureSensorContext) -> None:
-    """One message a failed run."""
+    """One message a failed run; two only if the daemon dies after the message and before the run's tag."""
     from stack_pipeline.alerts import send
 
     run = context.dagster_run
+    record = context.instance.get_run_by_id(run.run_id)
+    if record and TOLD_TAG in record.tags:
+        return
     steps = "; ".join(
         f"{event.step_key}: {event.event_specific_data.error_display_string.splitlines()[0]}"
         for event in context.get_step_failure_events()
     )
     text = f"The run {run.job_name} ({run.run_id[:8]}) failed: {steps or context.failure_event.message}"
     _log.error(text)
-    send(text, {"run": run.run_id, "job": run.job_name, "at": datetime.now(UTC).isoformat(timespec="seconds")})
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    if send(text, {"run": run.run_id, "job": run.job_name, "at": at}):
+        context.instance.add_run_tags(run.run_id, {TOLD_TAG: at})
 
 
 JOBS: list[UnresolvedAssetJobDefinition] = [pipeline, inbox_job, github_job, days_job, sinks_job]

@@ -14,6 +14,7 @@ import pytest
 from conftest import free_port
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
 from postgres import postgres
+from stack_pipeline.automation import TOLD_TAG
 from test_github import Api
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -156,7 +157,10 @@ def test_each_event_starts_one_run(pipeline, settings, api, webhook, marts, tmp_
         assert run in {one.run_id for one in dagster.runs("pipeline")}
         assert webhook.messages[0]["text"].startswith(f"The run pipeline ({run[:8]}) failed: load_flights:")
 
-        # nothing of it again, over a restart too
+        # nothing of it again, over a kill too
+        while TOLD_TAG not in dagster.instance.get_run_by_id(run).tags:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
         before = {job: len(dagster.runs(job)) for job in ("github", "inbox")}
         dagster.restart()
         time.sleep(20)
