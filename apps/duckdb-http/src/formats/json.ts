@@ -1,16 +1,15 @@
 import { literal } from '@stack/snapshot';
 import { checkSize, type Column, type Format } from './format';
-import { jsonMember, jsonText } from './sql-values';
+import { jsonText } from './sql-values';
 import { textsOf } from './texts';
 
-/** SQL for one row as a JSON object. */
+/** What a row's JSON object is put together from: SQL expressions, one after the other. */
 function object(columns: readonly Column[]): string {
-  const members = columns.map(({ name, type }, i) => ({ name, ...jsonMember(type, `c${i}`) }));
-  const write = (part: 'value' | 'exact'): string =>
-    `json_object(${members.map((member) => `${literal(member.name)}, ${member[part]}`).join(', ')})`;
-  const holds = members.flatMap((member) => member.holds ?? []);
-  if (holds.length === 0) return write('value');
-  return `CASE WHEN ${holds.join(' AND ')} THEN ${write('value')} ELSE ${write('exact')} END`;
+  const members = columns.map(({ name, type }, i) => {
+    const key = literal(`${i > 0 ? ',' : '{'}${JSON.stringify(name)}:`);
+    return `${key}, ${jsonText(type, `c${i}`)}`;
+  });
+  return `${members.join(', ')}, '}'`;
 }
 
 /** One JSON array of objects. */
