@@ -38,7 +38,7 @@ export interface Answer {
  * Chunks of 2048 rows between two collections: the engine's memory of a chunk is freed when JavaScript drops it. More
  * than 64 MB of it and V8 marks its whole heap again and again.
  */
-const COLLECT_EVERY = 16;
+const COLLECT_EVERY = 32;
 
 /** Chunks after which an error is no longer explained: a query is not run twice for long. */
 const EXPLAINED = 64;

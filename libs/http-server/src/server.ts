@@ -4,6 +4,7 @@ import Fastify, {
   type FastifyRequest,
   LogController,
 } from 'fastify';
+import { destination } from 'pino';
 import { answerError, answerNotFound, RequestError } from './errors';
 import { guard } from './guard';
 
@@ -34,6 +35,9 @@ export interface ListenOptions {
 /** Milliseconds from a connection's first byte to the end of a request's headers, and of its body. */
 const [HEADERS_TIMEOUT, REQUEST_TIMEOUT] = [15_000, 60_000];
 
+/** Lines of the log go out together: bytes that are enough to write at once, and milliseconds after which fewer do. */
+const [LOG_BYTES, LOG_DELAY] = [4_096, 200];
+
 /** A Fastify with the guard, the errors and the log of this stack. */
 export function createServer(options: ServerOptions = {}): FastifyInstance {
   const server = Fastify({
@@ -49,6 +53,7 @@ export function createServer(options: ServerOptions = {}): FastifyInstance {
     // A field of the wrong type or with an unknown name is a mistake to tell, not to mend in silence.
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allowUnionTypes: true } },
     logger: {
+      stream: destination({ dest: 1, sync: false, minLength: LOG_BYTES, periodicFlush: LOG_DELAY }),
       level: options.logLevel ?? process.env.LOG_LEVEL ?? 'info',
       // Never the headers: they carry the token.
       serializers: { req: (request) => ({ method: request.method, url: request.url.split('?')[0] }) },

@@ -17,59 +17,61 @@ export interface Texts {
   offsets: Int32Array;
 }
 
-/** Bytes of a text's entry in a vector: its length, then the text if it is short, else 4 bytes of it and its address. */
-const ENTRY = 16;
+/**
+ * A text's entry in a vector is four words of 4 bytes: its length, then the text if it is short, else 4 bytes of it and
+ * its address.
+ */
+const WORDS = 4;
 const SHORT = 12;
 
 /**
  * Copies a VARCHAR or BLOB vector. The engine writes long texts of a chunk behind each other, so that a few copies fetch
- * thousands of them; short ones lie in the vector itself and are copied as three numbers.
+ * thousands of them; short ones lie in the vector itself and are copied as up to three numbers.
  */
 export function readTexts({ vector, size, rows }: Source): Texts {
   const count = rows?.length ?? size;
-  const data = duckdb.vector_get_data(vector, size * ENTRY);
-  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  const data = duckdb.vector_get_data(vector, size * WORDS * 4);
+  const words = new Int32Array(data.buffer, data.byteOffset, size * WORDS);
   const valid = validity(vector, size);
   const offsets = new Int32Array(count + 1);
   let total = 0;
   for (let i = 0; i < count; i++) {
     const row = rows ? rows[i]! : i;
-    if (isValid(valid, row)) total += view.getUint32(row * ENTRY, true);
+    if (isValid(valid, row)) total += words[row * WORDS]!;
     offsets[i + 1] = total;
   }
   // What is written of a short text may reach beyond its end.
   const bytes = Buffer.allocUnsafe(total + SHORT);
   const out = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  let run = { at: 0, entry: 0, end: 0, length: 0 };
-  const copyRun = (): void => {
-    if (run.length === 0) return;
-    // The binding reads the address where it stands in the vector.
-    const at = data.byteOffset + run.entry + 8;
-    bytes.set(duckdb.get_data_from_pointer(data.buffer as ArrayBuffer, at, run.length), run.at);
-    run = { at: 0, entry: 0, end: 0, length: 0 };
-  };
+  /** Long texts that lie behind each other: the first one's entry, where they go, how many bytes, where they end. */
+  let [runEntry, runAt, runLength, runEnd] = [0, 0, 0, 0];
   for (let i = 0; i < count; i++) {
-    const length = offsets[i + 1]! - offsets[i]!;
-    if (length === 0) continue;
-    const entry = (rows ? rows[i]! : i) * ENTRY;
     const at = offsets[i]!;
+    const length = offsets[i + 1]! - at;
+    if (length === 0) continue;
+    const entry = (rows ? rows[i]! : i) * WORDS;
     if (length <= SHORT) {
-      out.setUint32(at, view.getUint32(entry + 4, true), true);
-      out.setUint32(at + 4, view.getUint32(entry + 8, true), true);
-      out.setUint32(at + 8, view.getUint32(entry + 12, true), true);
+      out.setInt32(at, words[entry + 1]!, true);
+      if (length > 4) out.setInt32(at + 4, words[entry + 2]!, true);
+      if (length > 8) out.setInt32(at + 8, words[entry + 3]!, true);
       continue;
     }
-    const address = view.getUint32(entry + 8, true) + view.getUint32(entry + 12, true) * 2 ** 32;
-    if (address === run.end && run.at + run.length === at) {
-      run.length += length;
-      run.end += length;
+    const address = (words[entry + 2]! >>> 0) + words[entry + 3]! * 2 ** 32;
+    if (address === runEnd && runAt + runLength === at) {
+      runLength += length;
+      runEnd += length;
       continue;
     }
-    copyRun();
-    run = { at, entry, end: address + length, length };
+    if (runLength > 0) bytes.set(pointedTo(data, runEntry, runLength), runAt);
+    [runEntry, runAt, runLength, runEnd] = [entry, at, length, address + length];
   }
-  copyRun();
+  if (runLength > 0) bytes.set(pointedTo(data, runEntry, runLength), runAt);
   return { bytes: bytes.subarray(0, total), offsets };
+}
+
+/** The bytes that a long text's entry points to, and those behind them. The binding reads the address where it stands. */
+function pointedTo(data: Uint8Array, entry: number, length: number): Uint8Array {
+  return duckdb.get_data_from_pointer(data.buffer as ArrayBuffer, data.byteOffset + entry * 4 + 8, length);
 }
 
 /** The texts of one VARCHAR column. */
