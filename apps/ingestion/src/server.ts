@@ -6,8 +6,9 @@ import { Asking } from './connectors/ask';
 import { Connectors } from './connectors/installed';
 import { seed } from './seed';
 import { settingsFromEnvironment } from './settings';
-import { Database } from './store/database';
+import { Database } from '@stack/postgres/client';
 import { Jobs } from './store/jobs';
+import { MIGRATIONS } from './store/migrations';
 import { Objects } from './store/objects';
 import { Queue } from './sync/queue';
 import { Warehouse } from './warehouse/warehouse';
@@ -25,7 +26,7 @@ export async function createIngestion(
 ): Promise<Ingestion> {
   const settings = settingsFromEnvironment(env);
   const server = createServer({ bodyLimit: 4 * 1024 * 1024, ...options });
-  const database = await Database.open(settings.databaseUrl, (error) =>
+  const database = await Database.open(settings.databaseUrl, MIGRATIONS, (error) =>
     server.log.warn({ err: error }, 'a connection to PostgreSQL was lost'),
   );
   const objects = new Objects(database);

@@ -1,5 +1,5 @@
 import type { QueryResultRow } from 'pg';
-import type { Database } from './database';
+import type { Database } from '@stack/postgres/client';
 import type { Page } from './objects';
 
 export type JobStatus = 'pending' | 'running' | 'incomplete' | 'failed' | 'succeeded' | 'cancelled';

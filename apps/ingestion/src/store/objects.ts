@@ -1,6 +1,6 @@
 import type { QueryResultRow } from 'pg';
 import type { Configuration, DiscoveredStream, SelectedStream } from '../connectors/protocol';
-import type { Database } from './database';
+import type { Database } from '@stack/postgres/client';
 
 interface Row extends QueryResultRow {
   id: string;

@@ -1,0 +1,47 @@
+import {
+  type Value,
+  defineService,
+  generated,
+  httpReady,
+  nodeHealth,
+  nodeProgram,
+  own,
+  stack,
+} from '@stack/model';
+import { postgres } from '@stack/postgres';
+
+export const catalog = defineService({
+  name: 'catalog',
+  summary: "Catalogue and lineage, with DataHub's API",
+  ports: { http: { number: 8090, protocol: 'http' } },
+  secrets: { token: generated() },
+  env: {
+    DATABASE_URL: postgres.url('sql', { database: 'catalog' }),
+    HOST: stack.bind,
+    PORT: own.port('http'),
+    API_TOKEN: own.secret('token'),
+    MALLOC_ARENA_MAX: '2',
+    NODE_OPTIONS: '--max-old-space-size=512',
+  },
+  ready: httpReady('http', '/health'),
+  native: {
+    plan: async (context) => nodeProgram(context, { sources: [`${context.dist}-model/model.json`] }),
+  },
+  docker: {
+    image: 'stack/catalog:dev',
+    build: { from: 'node', files: { model: 'dist/apps/catalog-model' } },
+    env: { ALLOWED_HOSTS: own.host('http'), CATALOG_MODEL_DIR: '/app/model' },
+    health: nodeHealth,
+  },
+  aws: { none: 'DataHub itself, or its cloud, is what production writes to: emitters take its address' },
+  route: { port: 'http', token: 'token' },
+  memory: '768Mi',
+});
+
+/** Environment of a unit that writes to it with DataHub's client. */
+export const datahubClient: Record<string, Value> = {
+  DATAHUB_GMS_URL: catalog.url('http'),
+  DATAHUB_GMS_TOKEN: catalog.secret('token'),
+  // It asks nobody for newer versions and tells nobody of its use.
+  DATAHUB_TELEMETRY_ENABLED: 'false',
+};

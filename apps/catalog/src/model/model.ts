@@ -1,0 +1,170 @@
+import { readFileSync } from 'node:fs';
+import { RequestError } from '@stack/http-server';
+import Ajv, { type ValidateFunction } from 'ajv8';
+import type { Json, JsonObject } from './json';
+import type { Urn } from './urn';
+
+export interface Relationship {
+  /** Where the URNs are: names of fields, `*` for each item or entry. */
+  path: string[];
+  /** DataHub's name of it: `DownstreamOf`. */
+  name: string;
+  /** Data flows along it: the URNs are up, or down, of the entity. */
+  lineage?: 'up' | 'down';
+}
+
+export interface Searched {
+  path: string[];
+  /** By this name it is filtered. */
+  field: string;
+  type: string;
+  /** @default 1 */
+  boost?: number;
+  /** A search without a field looks into it too. @default by its type */
+  isText?: boolean;
+}
+
+interface AspectModel {
+  /** Full name of its class, as answers have it. */
+  class: string;
+  /** Where its JSON Schema is. */
+  schema: string;
+  isTimeseries?: boolean;
+  relationships: Relationship[];
+  search: Searched[];
+}
+
+interface ModelFile {
+  entities: Record<string, { key: string; fields: string[] }>;
+  aspects: Record<string, AspectModel>;
+  $defs: Record<string, JsonObject>;
+}
+
+/** What DataHub's client knows of entities and aspects; built by build-model.mjs. */
+export class Model {
+  private readonly validators = new Map<string, ValidateFunction>();
+  private readonly ajv: Ajv;
+
+  private constructor(private readonly file: ModelFile) {
+    this.ajv = new Ajv({ strict: false, addUsedSchema: false });
+    this.ajv.addSchema({ $id: 'model', $defs: file.$defs });
+  }
+
+  /** @throws Error when it isn't built */
+  static load(path: string): Model {
+    let text: string;
+    try {
+      text = readFileSync(path, 'utf8');
+    } catch {
+      throw new Error(`the model is not built (no ${path}): run \`npx nx build catalog\``);
+    }
+    return new Model(JSON.parse(text) as ModelFile);
+  }
+
+  /** Undefined for one that DataHub doesn't know: it is kept as it is. */
+  aspect(name: string): AspectModel | undefined {
+    return Object.hasOwn(this.file.aspects, name) ? this.file.aspects[name] : undefined;
+  }
+
+  /** Full name of an aspect's class; an unknown one's is its own name. */
+  classOf(name: string): string {
+    return this.aspect(name)?.class ?? name;
+  }
+
+  /** The aspect of that class, as DataHub's older snapshots name it. */
+  aspectOfClass(name: string): string | undefined {
+    return Object.entries(this.file.aspects).find(([, aspect]) => aspect.class === name)?.[0];
+  }
+
+  get entityTypes(): string[] {
+    return Object.keys(this.file.entities);
+  }
+
+  /** @throws RequestError 400 when DataHub has no such entity, or the key has other parts */
+  keyOf(urn: Urn): { name: string; value: JsonObject } {
+    const entity = Object.hasOwn(this.file.entities, urn.type) ? this.file.entities[urn.type] : undefined;
+    if (!entity)
+      throw new RequestError(400, 'unknown_entity', `${urn.text}: there is no entity ${urn.type}`, {
+        remedy: `DataHub has ${this.entityTypes.join(', ')}`,
+      });
+    const { key, fields } = entity;
+    // A key of one field may be a text with brackets.
+    const parts =
+      fields.length === 1 && urn.parts.length > 1 ? [urn.text.split(':').slice(3).join(':')] : urn.parts;
+    if (parts.length > fields.length)
+      throw new RequestError(
+        400,
+        'invalid_urn',
+        `${urn.text}: the key of ${urn.type} has ${fields.length} parts`,
+        {
+          remedy: `write ${fields.join(', ')}`,
+        },
+      );
+    const value = Object.fromEntries(parts.map((part, i) => [fields[i]!, decoded(part)]));
+    return { name: key, value };
+  }
+
+  /**
+   * Compares a known aspect with the client's schema.
+   *
+   * @throws RequestError 422 naming the first field that doesn't fit
+   */
+  validate(name: string, value: JsonObject, urn: string): void {
+    const aspect = this.aspect(name);
+    if (!aspect) return;
+    let validator = this.validators.get(name);
+    if (!validator) {
+      validator = this.ajv.compile({ $ref: `model${aspect.schema}` });
+      this.validators.set(name, validator);
+    }
+    if (validator(value)) return;
+    const [first] = validator.errors ?? [];
+    const where = first?.instancePath ? `${first.instancePath} ` : '';
+    throw new RequestError(
+      422,
+      'invalid_aspect',
+      `${name} of ${urn}: ${where}${first?.message ?? 'is wrong'}`,
+      {
+        remedy: `send it as DataHub’s ${aspect.class} has it`,
+      },
+    );
+  }
+
+  /** Fields that the aspect must have and a patch of nothing leaves out, where what is empty can be said. */
+  withDefaults(name: string, value: JsonObject): JsonObject {
+    const aspect = this.aspect(name);
+    return aspect ? this.filled(this.definition(aspect.schema), value) : value;
+  }
+
+  private filled(schema: JsonObject, value: JsonObject): JsonObject {
+    const properties = (schema.properties ?? {}) as Record<string, JsonObject>;
+    const missing = ((schema.required ?? []) as string[]).filter((field) => value[field] === undefined);
+    const found = missing.flatMap((field) => {
+      const empty = this.empty(properties[field]!);
+      return empty === undefined ? [] : [[field, empty] as const];
+    });
+    return { ...value, ...Object.fromEntries(found) };
+  }
+
+  private empty(schema: JsonObject): Json | undefined {
+    if (schema.type === 'array') return [];
+    if (schema.type === 'object') return {};
+    if (schema.$ref === '#/$defs/com.linkedin.common.AuditStamp') return { time: 0, actor: UNKNOWN };
+    return undefined;
+  }
+
+  private definition(ref: string): JsonObject {
+    return this.file.$defs[ref.replace('#/$defs/', '')] ?? {};
+  }
+}
+
+export const UNKNOWN = 'urn:li:corpuser:unknown';
+
+/** Parts of a key are percent-encoded where they have brackets or commas. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}

@@ -1,0 +1,42 @@
+import type { Database } from '@stack/postgres/client';
+import type { JsonObject } from '../model/json';
+
+export interface StoredEvent {
+  /** Milliseconds since 1970. */
+  at: number;
+  value: JsonObject;
+  system: JsonObject;
+}
+
+/** Timeseries aspects: runs, profiles, usage. */
+export class Events {
+  constructor(private readonly database: Database) {}
+
+  /** The newest first. @param range of milliseconds since 1970, both ends are in it */
+  async read(
+    urn: string,
+    aspect: string,
+    { limit = 100, from, to }: { limit?: number; from?: number; to?: number } = {},
+  ): Promise<StoredEvent[]> {
+    const rows = await this.database.rows<{ at: string; value: string; system: string }>(
+      `select at, value, system from events where urn = $1 and aspect = $2
+         and ($3::bigint is null or at >= $3) and ($4::bigint is null or at <= $4)
+       order by at desc, id limit $5`,
+      [urn, aspect, from ?? null, to ?? null, limit],
+    );
+    return rows.map(({ at, value, system }) => ({
+      at: Number(at),
+      value: JSON.parse(value) as JsonObject,
+      system: JSON.parse(system) as JsonObject,
+    }));
+  }
+
+  /** @returns how many were removed */
+  async delete(urn: string, aspect: string, { from, to }: { from: number; to: number }): Promise<number> {
+    const rows = await this.database.rows(
+      'delete from events where urn = $1 and aspect = $2 and at between $3 and $4 returning 1',
+      [urn, aspect, from, to],
+    );
+    return rows.length;
+  }
+}

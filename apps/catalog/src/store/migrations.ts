@@ -1,0 +1,67 @@
+/** The schema, a step a version; a step that has been released is never edited. */
+export const MIGRATIONS: readonly string[] = [
+  `-- What an aspect is now. Values are JSON as text: jsonb has no \\u0000, and what came goes out as it came.
+   create table aspects (
+     urn text not null, aspect text not null, version integer not null default 1,
+     value text not null, system text not null, created_at timestamptz not null default now(), created_by text not null,
+     primary key (urn, aspect));
+   -- What it was.
+   create table aspect_versions (
+     urn text not null, aspect text not null, version integer not null,
+     value text not null, system text not null, created_at timestamptz not null, created_by text not null,
+     primary key (urn, aspect, version));
+   create function keep_version() returns trigger language plpgsql as $$
+   begin
+     if old.value = new.value then
+       new.created_at := old.created_at;
+       new.created_by := old.created_by;
+       new.version := old.version;
+     else
+       insert into aspect_versions values (old.urn, old.aspect, old.version, old.value, old.system, old.created_at, old.created_by);
+       new.version := old.version + 1;
+     end if;
+     return new;
+   end $$;
+   create trigger keep_version before update on aspects for each row execute function keep_version();
+
+   create table events (
+     urn text not null, aspect text not null, at bigint not null, id text not null,
+     value text not null, system text not null, primary key (urn, aspect, at, id));
+
+   -- An entity's aspect says that data, or something else, leads from one to another: mostly from itself, or between columns.
+   create table edges (
+     owner text not null, aspect text not null, source text not null, type text not null, target text not null,
+     lineage text, -- the target is 'up' or 'down' of the source
+     primary key (owner, aspect, source, type, target));
+   create index edges_by_source on edges (source, type);
+   create index edges_by_target on edges (target, type);
+
+   -- What is searched. Each aspect gives a part: {"name": …, "texts": {"A": …}, "fields": {"platform": […]}}.
+   create table entities (
+     urn text primary key, type text not null, name text not null default '', removed boolean not null default false,
+     parts jsonb not null, fields jsonb not null default '{}', words tsvector not null default '',
+     created_at timestamptz not null default now());
+   create index entities_by_type on entities (type, urn);
+   create index entities_by_name on entities (lower(name));
+   create index entities_by_words on entities using gin (words);
+   create index entities_by_fields on entities using gin (fields jsonb_path_ops);
+   create function join_parts() returns trigger language plpgsql as $$
+   declare
+     texts text[];
+   begin
+     select array_agg(coalesce(t.words, '') order by w.weight) into texts
+       from unnest(array['A', 'B', 'C', 'D']) w(weight)
+       left join lateral (select string_agg(p.value->'texts'->>w.weight, ' ') as words from jsonb_each(new.parts) p) t on true;
+     new.words := setweight(to_tsvector('simple', texts[1]), 'A') || setweight(to_tsvector('simple', texts[2]), 'B')
+       || setweight(to_tsvector('simple', texts[3]), 'C') || setweight(to_tsvector('simple', texts[4]), 'D');
+     select coalesce(jsonb_object_agg(f.key, f.items), '{}') into new.fields from (
+       select f.key, jsonb_agg(distinct i.value) as items
+         from jsonb_each(new.parts) p, jsonb_each(p.value->'fields') f, jsonb_array_elements(f.value) i group by f.key) f;
+     -- What people wrote wins over what a program found, and that over the key.
+     select coalesce((select p.value->>'name' from jsonb_each(new.parts) p where p.value ? 'name'
+       order by p.key like 'editable%' desc, p.key like '%Key', p.key limit 1), '') into new.name;
+     new.removed := coalesce((new.parts->'status'->'fields'->'removed') @> '["true"]', false);
+     return new;
+   end $$;
+   create trigger join_parts before insert or update on entities for each row execute function join_parts();`,
+];

@@ -1,0 +1,165 @@
+import type { Database } from '@stack/postgres/client';
+import { words } from './index-part';
+
+export interface Filter {
+  field: string;
+  values: string[];
+  /** @default EQUAL */
+  condition?: string;
+  negated?: boolean;
+}
+
+export interface Query {
+  /** Words, or `*` and nothing for all. */
+  text?: string;
+  types?: readonly string[];
+  /** Any of these lists, all of each. */
+  filters?: readonly (readonly Filter[])[];
+  /** Those that were removed softly, too. */
+  withRemoved?: boolean;
+}
+
+export interface Hit {
+  urn: string;
+  type: string;
+  name: string;
+}
+
+/** As many are counted; of more, that there are more. */
+export const COUNTED = 10_000;
+/** As many are ranked. */
+const RANKED = 5_000;
+
+/** Finds entities. */
+export class Search {
+  constructor(private readonly database: Database) {}
+
+  /** The best first: who has the words as its name, then whose name begins with them, then by where the words are. */
+  async find(query: Query, start: number, count: number): Promise<{ total: number; hits: Hit[] }> {
+    const values: unknown[] = [];
+    const where = conditions(query, values);
+    const asked = terms(query.text);
+    if (asked.length === 0) {
+      const hits = await this.database.rows<Hit & { [key: string]: unknown }>(
+        `select urn, type, name from entities where ${where} order by type, urn offset $${values.push(start)} limit $${values.push(count)}`,
+        values,
+      );
+      return { total: await this.count(query), hits };
+    }
+    const tsquery = `to_tsquery('simple', $${values.push(asked.map((word) => `'${word}':*`).join(' & '))})`;
+    const text = `$${values.push((query.text ?? '').trim().toLowerCase())}`;
+    const hits = await this.database.rows<Hit & { [key: string]: unknown }>(
+      `with exact as materialized (select urn from entities where ${where} and lower(name) = ${text} limit 100),
+       found as materialized (select urn from entities where ${where} and words @@ ${tsquery} limit ${RANKED})
+       select e.urn, e.type, e.name from entities e where e.urn in (select urn from exact union select urn from found)
+       order by (lower(e.name) = ${text}) desc, starts_with(lower(e.name), ${text}) desc,
+         ts_rank('{0.05, 0.2, 0.4, 1.0}', e.words, ${tsquery}, 1) desc, length(e.name), e.urn
+       offset $${values.push(start)} limit $${values.push(count)}`,
+      values,
+    );
+    return { total: await this.count(query), hits };
+  }
+
+  /** The next in the order of URNs. @param after the last of the page before */
+  async scroll(query: Query, after: string, count: number): Promise<Hit[]> {
+    const values: unknown[] = [];
+    const where = conditions(query, values);
+    const asked = terms(query.text);
+    const matches = asked.length
+      ? `and words @@ to_tsquery('simple', $${values.push(asked.map((word) => `'${word}':*`).join(' & '))})`
+      : '';
+    return this.database.rows<Hit & { [key: string]: unknown }>(
+      `select urn, type, name from entities where ${where} ${matches} and urn > $${values.push(after)}
+       order by urn limit $${values.push(count)}`,
+      values,
+    );
+  }
+
+  /** @returns COUNTED when there are more */
+  async count(query: Query): Promise<number> {
+    const values: unknown[] = [];
+    const where = conditions(query, values);
+    const asked = terms(query.text);
+    const matches = asked.length
+      ? `and words @@ to_tsquery('simple', $${values.push(asked.map((word) => `'${word}':*`).join(' & '))})`
+      : '';
+    const [row] = await this.database.rows<{ n: string }>(
+      `select count(*) as n from (select from entities where ${where} ${matches} limit ${COUNTED}) found`,
+      values,
+    );
+    return Number(row?.n);
+  }
+
+  /** Names and types of some entities; those that nobody wrote of aren't among them. */
+  async named(
+    urns: readonly string[],
+  ): Promise<(Hit & { removed: boolean; fields: Record<string, string[]> })[]> {
+    return this.database.rows<
+      Hit & { removed: boolean; fields: Record<string, string[]> } & { [key: string]: never }
+    >('select urn, type, name, removed, fields from entities where urn = any($1)', [urns]);
+  }
+}
+
+/** Only letters and digits: nothing in it is an operator. */
+const terms = (text = ''): string[] =>
+  [...new Set(words(text.trim() === '*' ? '' : text).split(' '))].filter(Boolean).slice(0, 16);
+
+/** Fields whose values are kept under another name. */
+const ALIASES: Record<string, string> = {
+  env: 'origin',
+  typeNames: 'typeNames',
+  'platform.keyword': 'platform',
+};
+
+function conditions(query: Query, values: unknown[]): string {
+  const all: string[] = [];
+  if (query.types && query.types.length > 0) all.push(`type = any($${values.push(query.types)})`);
+  const any = (query.filters ?? []).map(
+    (filters) => filters.map((filter) => condition(filter, values)).join(' and ') || 'true',
+  );
+  if (any.length > 0) all.push(`(${any.map((one) => `(${one})`).join(' or ')})`);
+  const asksRemoved = (query.filters ?? []).flat().some(({ field }) => field === 'removed');
+  if (!query.withRemoved && !asksRemoved) all.push('not removed');
+  return all.join(' and ') || 'true';
+}
+
+function condition(filter: Filter, values: unknown[]): string {
+  const field = (ALIASES[filter.field] ?? filter.field).replace(/\.keyword$/, '');
+  const positive = (): string => {
+    if (field === 'removed') return `removed = ($${values.push(filter.values[0] ?? 'false')})::boolean`;
+    if (field === 'urn') return `urn = any($${values.push(filter.values)})`;
+    if (field === '_entityType') return `type = any($${values.push(filter.values.map(camel))})`;
+    const at = (): string => `fields -> $${values.push(field)}::text`;
+    switch (filter.condition ?? 'EQUAL') {
+      case 'EXISTS':
+        return `${at()} is not null`;
+      case 'CONTAIN':
+        return `exists (select from jsonb_array_elements_text(${at()}) v where v ilike any($${values.push(filter.values.map((one) => `%${like(one)}%`))}))`;
+      case 'START_WITH':
+        return `exists (select from jsonb_array_elements_text(${at()}) v where v ilike any($${values.push(filter.values.map((one) => `${like(one)}%`))}))`;
+      case 'GREATER_THAN':
+      case 'GREATER_THAN_OR_EQUAL_TO':
+      case 'LESS_THAN':
+      case 'LESS_THAN_OR_EQUAL_TO': {
+        const sign = filter.condition!.startsWith('GREATER') ? '>' : '<';
+        const equal = filter.condition!.endsWith('EQUAL_TO') ? '=' : '';
+        return `exists (select from jsonb_array_elements_text(${at()}) v where v ~ '^-?[0-9.]+$' and v::numeric ${sign}${equal} ($${values.push(filter.values[0] ?? '0')})::numeric)`;
+      }
+      default: {
+        // Each by itself, for the index.
+        const one = filter.values.map(
+          (value) => `fields @> $${values.push(JSON.stringify({ [field]: [value] }))}::jsonb`,
+        );
+        return `(${one.join(' or ') || 'false'})`;
+      }
+    }
+  };
+  return filter.negated ? `not coalesce(${positive()}, false)` : positive();
+}
+
+const like = (text: string): string => text.replace(/[\\%_]/g, '\\$&');
+/** DATA_JOB → dataJob. */
+export const camel = (name: string): string =>
+  name === name.toUpperCase()
+    ? name.toLowerCase().replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
+    : name;
