@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { buildSchema, graphql } from 'graphql';
 import { isObject, type Json, type JsonObject } from '../model/json';
 import { parseUrn } from '../model/urn';
-import type { Filter, Query } from '../store/search';
+import { type Filter, type Query, terms } from '../store/search';
 import { lineageOf } from './lineage';
 import { camelToSnake, pascal } from './graphql-names';
 import { schemaOf } from './graphql-schema';
@@ -104,14 +104,8 @@ export function graphqlRoutes(server: FastifyInstance, context: Context): void {
       const near = all
         .filter(({ degree }) => isAsked(degree))
         .filter(({ urn }) => !query.types?.length || query.types.includes(parseUrn(urn).type));
-      const wanted =
-        rest.length > 0 || (query.text && query.text !== '*')
-          ? await matching(
-              { ...query, filters: rest },
-              near.map(({ urn }) => urn),
-            )
-          : undefined;
-      const hits = near.filter(({ urn }) => !wanted || wanted.has(urn));
+      const isAll = rest.length === 0 && (!query.text || query.text === '*');
+      const hits = isAll ? near : await matching({ ...query, filters: rest }, near);
       const page = hits.slice(start, start + count);
       return {
         start,
@@ -128,12 +122,18 @@ export function graphqlRoutes(server: FastifyInstance, context: Context): void {
         facets: [],
       };
     };
-    const matching = async (query: Query, urns: string[]): Promise<Set<string>> => {
+    /** Columns and what nobody wrote of have nothing to compare: they only pass what is asked not to be. */
+    const matching = async <R extends { urn: string }>(query: Query, all: R[]): Promise<R[]> => {
+      const urns = all.map(({ urn }) => urn);
       const filters = (query.filters?.length ? query.filters : [[]]).map((one) => [
         ...one,
         { field: 'urn', values: urns },
       ]);
-      return new Set((await search.find({ ...query, filters }, 0, MOST)).hits.map(({ urn }) => urn));
+      const fit = new Set((await search.find({ ...query, filters }, 0, MOST)).hits.map(({ urn }) => urn));
+      const isNegative =
+        terms(query.text).length === 0 && query.filters?.flat().every(({ negated }) => negated);
+      const known = isNegative ? new Set((await search.named(urns)).map(({ urn }) => urn)) : undefined;
+      return all.filter(({ urn }) => fit.has(urn) || (known && !known.has(urn)));
     };
     const one = ({ urn }: { urn: string }): Entity => entity(parseUrn(urn).text);
     return {

@@ -100,8 +100,8 @@ export class Search {
   }
 }
 
-/** Only letters and digits: nothing in it is an operator. */
-const terms = (text = ''): string[] =>
+/** Words to look for. Only letters and digits: nothing in it is an operator. */
+export const terms = (text = ''): string[] =>
   [...new Set(words(text.trim() === '*' ? '' : text).split(' '))].filter(Boolean).slice(0, 16);
 
 /** Fields whose values are kept under another name. */
