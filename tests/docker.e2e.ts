@@ -320,6 +320,7 @@ real('the stack in Docker', () => {
   it('shows no secret to who may look at its containers', async () => {
     const inspected = docker.run('inspect', ...ids());
     for (const [unit, key] of [
+      ['catalog', 'token'],
       ['duckdb-http', 'token'],
       ['notebooks', 'token'],
       ['explorer', 'token'],

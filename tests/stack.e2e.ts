@@ -127,6 +127,7 @@ describe('make deploy-local', () => {
       expect.arrayContaining([
         'object-store',
         'traefik',
+        'catalog',
         'ingestion',
         'duckdb-http',
         'evidence',

@@ -34,7 +34,7 @@ export const catalog = defineService({
     health: nodeHealth,
   },
   aws: { none: 'DataHub itself, or its cloud, is what production writes to: emitters take its address' },
-  route: { port: 'http', token: 'token' },
+  route: { port: 'http' },
   memory: '768Mi',
 });
 

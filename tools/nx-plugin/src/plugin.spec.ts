@@ -109,6 +109,7 @@ describe('affected', () => {
     expect(affectedBy('docker/postgres/service.ts')).toEqual(
       [
         ...collectors,
+        'catalog',
         'datahub-frontend',
         'datahub-gms',
         'postgres',

@@ -39,9 +39,18 @@ const CONFIG = {
   managedIngestion: { enabled: false },
 };
 
+/** What a browser that was sent here is told. */
+const GUIDE = {
+  service: "catalog: DataHub's API, for its clients (acryl-datahub) and its command line",
+  use: 'DATAHUB_GMS_URL=<this address> DATAHUB_GMS_TOKEN=<token> datahub get --urn <urn>',
+  token: 'make -s secret s=catalog k=token prints it',
+  health: '/health needs no token',
+};
+
 /** DataHub's addresses, with a token. */
 export function routes(server: FastifyInstance, context: Context): void {
   const authorize = authorizer(context.settings.apiToken);
+  server.get('/', async () => GUIDE);
   server.get('/health', async () => {
     await context.search.count({ text: '' });
     return { status: 'ok' };

@@ -1,0 +1,84 @@
+import { eventually, TestStack } from '@stack/testing';
+import { catalog } from './service';
+
+describe('catalog as a unit of the stack', () => {
+  let stack: TestStack;
+  let url: string;
+  let headers: Record<string, string>;
+  beforeAll(async () => {
+    stack = await TestStack.start();
+    await stack.deploy('catalog');
+    url = stack.resolve(catalog.url('http'));
+    headers = {
+      authorization: `Bearer ${stack.resolve(catalog.secret('token'))}`,
+      'content-type': 'application/json',
+    };
+  });
+  afterAll(() => stack.remove());
+
+  const post = (action: string, body: object): Promise<Response> =>
+    fetch(`${url}/aspects?action=${action}`, { method: 'POST', headers, body: JSON.stringify(body) });
+  const tag = (name: string, words: string) => ({
+    entityType: 'tag',
+    entityUrn: `urn:li:tag:${name}`,
+    changeType: 'UPSERT',
+    aspectName: 'tagProperties',
+    aspect: { value: JSON.stringify({ name, description: words }), contentType: 'application/json' },
+  });
+  const read = async (name: string, version = 0) => {
+    const answer = await fetch(
+      `${url}/aspects/urn%3Ali%3Atag%3A${name}?aspect=tagProperties&version=${version}`,
+      {
+        headers,
+      },
+    );
+    const body = (await answer.json()) as { aspect?: Record<string, { description: string }> };
+    return body.aspect?.['com.linkedin.tag.TagProperties']?.description;
+  };
+
+  it('is healthy without a token, and says at its address how it is used', async () => {
+    expect((await fetch(`${url}/health`)).status).toBe(200);
+    expect(await (await fetch(url)).json()).toMatchObject({
+      token: expect.stringContaining('make -s secret s=catalog k=token'),
+    });
+    expect((await fetch(`${url}/config`)).status).toBe(401);
+  });
+
+  it('loses and doubles nothing when PostgreSQL is killed between and within batches', async () => {
+    const batches = Array.from({ length: 30 }, (_, i) =>
+      Array.from({ length: 40 }, (_, k) => tag(`pg-${i}-${k}`, `batch ${i}`)),
+    );
+    const killed = setTimeout(
+      async () => process.kill((await stack.unit('postgres')).pid ?? 0, 'SIGKILL'),
+      150,
+    );
+    for (const proposals of batches)
+      // As the client does: again, when the server failed.
+      await eventually(async () => {
+        const { status } = await post('ingestProposalBatch', { proposals });
+        if (status !== 200) throw new Error(`it answers ${status}`);
+      }, 40_000);
+    clearTimeout(killed);
+    for (const [i, batch] of batches.entries())
+      for (const k of [0, batch.length - 1]) {
+        expect(await read(`pg-${i}-${k}`)).toBe(`batch ${i}`);
+        expect(await read(`pg-${i}-${k}`, 2)).toBeUndefined();
+      }
+  }, 120_000);
+
+  it('has one winner of many writers, and every value as a version', async () => {
+    const values = Array.from({ length: 40 }, (_, i) => `value ${i}`);
+    const statuses = await Promise.all(
+      values.map(async (words) => (await post('ingestProposal', { proposal: tag('race', words) })).status),
+    );
+    expect(new Set(statuses)).toEqual(new Set([200]));
+    const versions = await Promise.all(values.map((_, i) => read('race', i + 1)));
+    expect([...versions].sort()).toEqual([...values].sort());
+    expect(await read('race')).toBe(versions.at(-1));
+  });
+
+  it('goes on after it was killed', async () => {
+    process.kill((await stack.unit('catalog')).pid ?? 0, 'SIGKILL');
+    await eventually(async () => expect(await read('race')).toMatch(/^value/), 20_000);
+  }, 30_000);
+});
