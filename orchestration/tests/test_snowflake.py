@@ -3,6 +3,7 @@
 import http.server
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -26,6 +27,8 @@ from stack_pipeline.settings import Settings
 from stack_pipeline.snowflake import connect, prepare_credentials
 from stack_pipeline.transformation.dbt import prepare_manifest, published_models, run_dbt, sources_of
 
+FAKESNOW = ("fakesnow[server]==0.11.22", "sqlglot==30.22.0", "duckdb==1.5.6")
+
 _EXCLUSIONS = yaml.safe_load((Path(__file__).parents[2] / "transformation" / "fakesnow-exclusions.yml").read_text())
 
 
@@ -34,18 +37,22 @@ def fakesnow(tmp_path_factory):
     """Port of a fakesnow server."""
     port = free_port()
     log = tmp_path_factory.mktemp("fakesnow") / "log"
-    program = Path(sys.executable).with_name("fakesnow")
+    own = Path(__file__).parents[2] / ".tools" / "uv" / "bin" / "uv"
+    # an environment of its own: DataHub's client needs another sqlglot
+    packages = [part for one in FAKESNOW for part in ("--with", one)]
+    uv = [own if own.exists() else "uv", "run", "--quiet", "--no-project", "--python", sys.executable, *packages]
     with log.open("wb") as output:
-        command = [program, "-s", "--host", "127.0.0.1", "--port", str(port)]
-        server = subprocess.Popen(command, stdout=output, stderr=output)
+        command = [*uv, "fakesnow", "-s", "--host", "127.0.0.1", "--port", str(port)]
+        # uv waits for it beside it
+        server = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while "startup complete" not in log.read_text():
             assert server.poll() is None and time.monotonic() < deadline, log.read_text()[-2000:]
             time.sleep(0.1)
         yield port
     finally:
-        server.kill()
+        os.killpg(server.pid, signal.SIGKILL)
         server.wait()
 
 
