@@ -1,0 +1,62 @@
+"""The warehouse's columns, as dbt's catalogue has them, without dbt: it would open the warehouse for longer."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+Columns = dict[str, dict[str, str]]
+"""Types of columns by name, in their order, by `schema.table` in lower case."""
+
+
+def read_columns(connection: duckdb.DuckDBPyConnection) -> Columns:
+    """All tables and views of the open database."""
+    rows = connection.execute(
+        """SELECT lower(schema_name || '.' || table_name), column_name, data_type FROM duckdb_columns()
+           WHERE database_name = current_database() AND NOT internal ORDER BY 1, column_index"""
+    ).fetchall()
+    columns: Columns = {}
+    for table, column, kind in rows:
+        columns.setdefault(table, {})[column] = kind
+    return columns
+
+
+def write_catalog(manifest: dict[str, Any], columns: Columns, path: Path) -> None:
+    """dbt's `catalog.json` for the manifest's nodes and sources that there are in the warehouse."""
+
+    def entry(node: dict[str, Any]) -> dict[str, Any] | None:
+        name = node.get("identifier") or node.get("alias") or node["name"]
+        found = columns.get(f"{node['schema']}.{name}".lower())
+        if found is None:
+            return None
+        return {
+            "metadata": {"type": "BASE TABLE", "schema": node["schema"], "name": name, "database": node["database"]},
+            "columns": {one: {"type": kind, "index": i + 1, "name": one} for i, (one, kind) in enumerate(found.items())},
+            "stats": {},
+            "unique_id": node["unique_id"],
+        }
+
+    def entries(nodes: dict[str, dict[str, Any]]) -> dict[str, Any]:
+        made = {key: entry(node) for key, node in nodes.items() if node["resource_type"] in ("model", "seed", "snapshot", "source")}
+        return {key: one for key, one in made.items() if one}
+
+    metadata = {
+        "dbt_schema_version": "https://schemas.getdbt.com/dbt/catalog/v1.json",
+        "dbt_version": manifest["metadata"]["dbt_version"],
+        "generated_at": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
+    }
+    content = {"metadata": metadata, "nodes": entries(manifest["nodes"]), "sources": entries(manifest["sources"]), "errors": None}
+    path.write_text(json.dumps(content))
+
+
+def with_compiled(manifest: dict[str, Any], target: Path) -> dict[str, Any]:
+    """The manifest with the models' SQL as dbt has run it: one that was only parsed leaves it out, and lineage of columns needs it."""
+    nodes = {}
+    for key, node in manifest["nodes"].items():
+        compiled = target / "compiled" / node["package_name"] / node["original_file_path"]
+        if node["resource_type"] == "model" and compiled.is_file():
+            node = {**node, "compiled": True, "compiled_code": compiled.read_text(), "compiled_path": str(compiled)}
+        nodes[key] = node
+    return {**manifest, "nodes": nodes}
