@@ -52,7 +52,7 @@ def write_catalog(manifest: dict[str, Any], columns: Columns, path: Path) -> Non
 
 
 def with_compiled(manifest: dict[str, Any], target: Path) -> dict[str, Any]:
-    """The manifest with the models' SQL as dbt has run it: one that was only parsed leaves it out, and lineage of columns needs it."""
+    """The manifest with the models' SQL as dbt has run it: a parsed one leaves it out, and lineage of columns needs it."""
     nodes = {}
     for key, node in manifest["nodes"].items():
         compiled = target / "compiled" / node["package_name"] / node["original_file_path"]

@@ -17,6 +17,7 @@ from typing import Any
 def emit_dbt(asked: dict[str, Any]) -> int:
     """dbt's models, sources, tests, exposures and their lineage, by DataHub's own source. Returns the number of aspects."""
     from datahub.ingestion.run.pipeline import Pipeline
+
     from stack_pipeline.catalogue.columns import with_compiled, write_catalog
 
     target, scratch = Path(asked["target"]), Path(asked["scratch"])
