@@ -18,6 +18,7 @@ export const catalog = defineService({
   env: {
     DATABASE_URL: postgres.url('sql', { database: 'catalog' }),
     HOST: stack.bind,
+    STACK_NAME: stack.name,
     PORT: own.port('http'),
     API_TOKEN: own.secret('token'),
     MALLOC_ARENA_MAX: '2',

@@ -21,6 +21,7 @@ export const duckdbHttp = defineService({
   env: {
     ...lakeReader,
     HOST: stack.bind,
+    STACK_NAME: stack.name,
     PORT: own.port('http'),
     SNAPSHOT_DIR: own.volume('snapshots'),
     TOKENS_FILE: text`${own.volume('access')}/tokens.json`,

@@ -27,6 +27,7 @@ export const ingestion = defineService({
     DATABASE_URL: database,
     WAREHOUSE_PATH: snowflake.output('path'),
     HOST: stack.bind,
+    STACK_NAME: stack.name,
     PORT: own.port('http'),
     CLIENT_ID: own.secret('client_id'),
     CLIENT_SECRET: own.secret('client_secret'),

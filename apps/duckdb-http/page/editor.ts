@@ -1,4 +1,4 @@
-import { closeCompletion } from '@codemirror/autocomplete';
+import { closeCompletion, type CompletionSource } from '@codemirror/autocomplete';
 import { sql, PostgreSQL, SQLDialect } from '@codemirror/lang-sql';
 import { syntaxHighlighting } from '@codemirror/language';
 import { type Diagnostic, setDiagnostics } from '@codemirror/lint';
@@ -14,6 +14,21 @@ const DuckDB = SQLDialect.define({
   keywords: `${PostgreSQL.spec.keywords ?? ''} qualify pivot unpivot asof anti semi positional sample summarize describe exclude columns macro glob`,
   types: `${PostgreSQL.spec.types ?? ''} hugeint ubigint uinteger usmallint utinyint tinyint blob struct map union list`,
 });
+
+/** Columns of the tables that the text names, before all words of the language, which completes tables itself. */
+function columnsOf(tables: readonly TableInfo[]): CompletionSource {
+  return (context) => {
+    const word = context.matchBefore(/\w+/);
+    if (!word || context.state.sliceDoc(word.from - 1, word.from) === '.') return null;
+    const words = new Set(context.state.doc.toString().toLowerCase().split(/\W+/));
+    const named = tables.filter(({ name }) => words.has(name.toLowerCase()));
+    const columns = new Set(named.flatMap((table) => table.columns.map(({ name }) => name)));
+    return {
+      from: word.from,
+      options: [...columns].map((label) => ({ label, type: 'property', boost: 50 })),
+    };
+  };
+}
 
 export class Editor {
   private readonly language = new Compartment();
@@ -54,7 +69,9 @@ export class Editor {
     const schema = Object.fromEntries(
       tables.map(({ name, columns }) => [name, columns.map((one) => one.name)]),
     );
-    this.view.dispatch({ effects: this.language.reconfigure(sql({ dialect: DuckDB, schema })) });
+    const language = sql({ dialect: DuckDB, schema });
+    const columns = language.language.data.of({ autocomplete: columnsOf(tables) });
+    this.view.dispatch({ effects: this.language.reconfigure([language, columns]) });
   }
 
   closeCompletion(): void {

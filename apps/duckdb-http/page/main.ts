@@ -77,6 +77,8 @@ async function run(): Promise<void> {
   if (sql === '') return;
   editor.closeCompletion();
   history.replaceState(null, '', address(sql));
+  // What is shown is of another query until this one's answer is there.
+  for (const place of [gridPlace, chartPlace]) place.classList.add('stale');
   await working('running …', async (signal) => {
     const { table, bytes } = await query(sql, MOST_ROWS + 1, signal, (come) => {
       status.textContent = `reading … ${size(come)}`;
@@ -86,6 +88,7 @@ async function run(): Promise<void> {
     element('views').hidden = false;
     draw = () => showChart(chartPlace, table);
     await show(chartPlace.hidden ? 'grid' : 'chart', () => showGrid(gridPlace, table));
+    for (const place of [gridPlace, chartPlace]) place.classList.remove('stale');
     const isCut = table.numRows > MOST_ROWS;
     return isCut
       ? `the first ${number(MOST_ROWS)} rows: export has all · ${size(bytes)}`

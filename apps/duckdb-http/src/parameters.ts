@@ -35,6 +35,15 @@ export function bindParameters(statement: DuckDBPreparedStatement, parameters: P
   }
   for (const [i, name] of names.entries()) {
     const value = given[name];
+    if (typeof value === 'number' && Number.isInteger(value) && Math.abs(value) > Number.MAX_SAFE_INTEGER)
+      throw new RequestError(
+        400,
+        'invalid_params',
+        `parameter ${name}: JSON’s readers change whole numbers as large as ${value}`,
+        {
+          remedy: `send it as a text, "…", and cast it where the SQL needs a number: CAST(? AS BIGINT)`,
+        },
+      );
     if (value === null || value === undefined) statement.bindNull(i + 1);
     else statement.bindValue(i + 1, isWhole(value) ? BigInt(value) : value, typeOf(value));
   }

@@ -139,6 +139,15 @@ const ready = findWeed() !== undefined;
       ]);
     });
 
+    test.each([
+      ['fromat', { fromat: 'csv' }, 'body has no field fromat'],
+      ['a format', { format: 'xml' }, 'body format is none of json, rows, columns'],
+    ])('a wrong body names what is wrong with it: %s', async (_name, more, says) => {
+      const { status, body } = await running.query('SELECT 1', more);
+      expect([status, body.code]).toEqual([400, 'invalid_request']);
+      expect(body.detail).toContain(says);
+    });
+
     test('columns of the same name keep their values', async () => {
       const { body } = await running.query('SELECT 1 AS a, 2 AS a');
       expect([body.columns.map((column) => column.name), body.rows]).toEqual([['a', 'a'], [[1, 2]]]);
@@ -151,6 +160,9 @@ const ready = findWeed() !== undefined;
         params: { day: '2013-01-01' },
       });
       expect(named.body.rows[0]![0]).toBeGreaterThan(0);
+      // JSON has changed it already.
+      const large = await running.query('SELECT ?', { params: [9_007_199_254_740_993] });
+      expect([large.status, large.body.code]).toEqual([400, 'invalid_params']);
       const wrong = await running.query('SELECT $a', { params: { b: 1 } });
       expect([wrong.status, wrong.body.code]).toEqual([400, 'invalid_params']);
     });

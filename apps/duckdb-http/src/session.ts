@@ -9,6 +9,8 @@ const KEPT = 131_072;
 /** What is known of a query before it runs. */
 export interface Described {
   columns: Column[];
+  /** As the query calls them: two may have one name. */
+  names: readonly string[];
   /** SQL that reads from it. */
   from: string;
 }
@@ -34,10 +36,21 @@ export class Session {
   constructor(private readonly connection: DuckDBConnection) {}
 
   /** Lends a statement with its parameters bound. */
-  async withStatement<R>(
+  withStatement<R>(
     sql: string,
     params: Parameters,
     work: (statement: DuckDBPreparedStatement) => Promise<R>,
+  ): Promise<R> {
+    return this.withPrepared(sql, (statement) => {
+      bindParameters(statement, params);
+      return work(statement);
+    });
+  }
+
+  /** Lends a statement as it was parsed. */
+  async withPrepared<R>(
+    sql: string,
+    work: (statement: DuckDBPreparedStatement) => R | Promise<R>,
   ): Promise<R> {
     let statement = this.statements.get(sql);
     const kept = sql.length < KEPT;
@@ -46,7 +59,6 @@ export class Session {
       if (kept) this.statements.set(sql, statement);
     }
     try {
-      bindParameters(statement, params);
       return await work(statement);
     } finally {
       if (!kept) statement.destroySync();

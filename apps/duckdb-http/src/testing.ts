@@ -15,7 +15,7 @@ const PAGE_DIR = join(__dirname, '../../../dist/apps/duckdb-http-page');
 export interface Reply {
   status: number;
   headers: Headers;
-  body: Answer & Problem & { snapshot: { id: string | null } };
+  body: Omit<Answer, 'rows'> & { rows: Json[][] } & Problem & { snapshot: { id: string | null } };
 }
 
 export interface Running {

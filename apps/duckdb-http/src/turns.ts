@@ -1,4 +1,5 @@
 import { RequestError } from '@stack/http-server';
+import { clientGone } from './engine-error';
 
 /** Whose query it is. */
 export interface Owner {
@@ -49,7 +50,9 @@ export class Turns {
     if (isFree) this.enter(owner, false);
     else
       await this.wait({ owner, resumes: false }, signal, () =>
-        this.tooMany('none of the engine’s turns came free in time'),
+        signal.reason === 'timeout'
+          ? this.tooMany('none of the engine’s turns came free in time')
+          : clientGone(),
       );
     const began = performance.now();
     let holds = true;
@@ -110,7 +113,7 @@ export class Turns {
         if (line.length === 0 && this.lines.get(owner.name) === line) this.lines.delete(owner.name);
         reject(refusal());
       };
-      if (signal.aborted) return reject(refusal());
+      if (signal.aborted) return leave();
       signal.addEventListener('abort', leave, { once: true });
       // What has begun goes first: it holds memory.
       if (resumes) line.unshift(waiter);

@@ -68,10 +68,40 @@ export function answerError(
   const status = error.statusCode ?? 500;
   if (status < 500) {
     const known = FASTIFY[error.code] ?? { code: 'bad_request', remedy: 'see the README of this service' };
-    return send(reply, status, known.code, error.message, { remedy: known.remedy });
+    const what = ('validation' in error && explained(error)) || {
+      detail: error.message,
+      remedy: known.remedy,
+    };
+    return send(reply, status, known.code, what.detail, { remedy: what.remedy });
   }
   request.log.error({ err: error }, 'request failed');
   send(reply, 500, 'internal_error', 'the server failed at this request', { remedy: 'see its log' });
+}
+
+/** What a request has that its schema doesn't allow, with what it may have. */
+function explained({
+  validation,
+  validationContext,
+}: FastifyError): { detail: string; remedy: string } | undefined {
+  const { keyword, params = {}, instancePath = '' } = validation?.[0] ?? {};
+  const where = validationContext ?? 'the request';
+  const field = instancePath.split('/').slice(1).join('.');
+  if (keyword === 'additionalProperties') {
+    const detail = `${where}${field && ` ${field}`} has no field ${String(params.additionalProperty)}`;
+    return {
+      detail,
+      remedy: 'correct its name, or leave it out; see the README of this service for the fields',
+    };
+  }
+  if (keyword === 'enum') {
+    const values = (params.allowedValues as unknown[]).join(', ');
+    return { detail: `${where} ${field} is none of ${values}`, remedy: `send one of ${values}` };
+  }
+  if (keyword === 'required') {
+    const missing = `${field && `${field}.`}${String(params.missingProperty)}`;
+    return { detail: `${where} has no ${missing}`, remedy: `send ${missing}` };
+  }
+  return undefined;
 }
 
 export function answerNotFound(request: FastifyRequest, reply: FastifyReply): void {

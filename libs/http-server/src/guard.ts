@@ -34,7 +34,8 @@ export function guard(
     const { origin } = request.headers;
     if (origin !== undefined && !origins.includes(origin) && !isAllowed(hostName(origin) ?? '')) {
       throw new RequestError(403, 'origin_not_allowed', `pages of ${origin} may not call this server`, {
-        remedy: 'add the host name of the page to ALLOWED_HOSTS',
+        remedy:
+          'name the origin where this server is told whose pages may call it (CORS_ORIGINS of duckdb-http)',
       });
     }
   };

@@ -1,3 +1,4 @@
 export { required, whole } from './environment';
 export { answerNotFound, type Problem, RequestError } from './errors';
+export { secretCommand } from './secret-command';
 export { createServer, listen, type ListenOptions, type ServerOptions } from './server';

@@ -16,9 +16,9 @@ export interface StackPaths {
   readonly registry: string;
   readonly failures: string;
   readonly ports: string;
-  /** Where the user's own files are: `data` of the checkout (`data/<stack>`). */
+  /** Where the user's own files are: `data` of the checkout (`data/<stack>`), or `<stack>.files` in STACK_HOME. */
   readonly files: string;
-  /** Where the user drops files: INBOX_DIR, else data/inbox of the checkout (data/<stack>/inbox). */
+  /** Where the user drops files: INBOX_DIR, else `inbox` below `files`. */
   readonly inbox: string;
 }
 
@@ -63,9 +63,12 @@ export function stackPaths(workspace = findWorkspace(), env: NodeJS.ProcessEnv =
   };
 }
 
-/** Each stack has its own: files of one client mustn't land in another's warehouse. One that lives elsewhere has it there. */
+/**
+ * Each stack has its own: files of one client mustn't land in another's warehouse. One that lives elsewhere has them there, beside
+ * its own folder, which a reset deletes.
+ */
 function filesOf(workspace: string, name: string, dir: string): string {
-  if (!dir.startsWith(workspace + path.sep)) return dir;
+  if (!dir.startsWith(workspace + path.sep)) return `${dir}.files`;
   return path.join(workspace, 'data', ...(name === 'local' ? [] : [name]));
 }
 

@@ -1,5 +1,5 @@
 import { timingSafeEqual } from 'node:crypto';
-import { RequestError } from '@stack/http-server';
+import { RequestError, secretCommand } from '@stack/http-server';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Model } from '../model/model';
 import type { Settings } from '../settings';
@@ -43,7 +43,7 @@ const CONFIG = {
 const GUIDE = {
   service: "catalog: DataHub's API, for its clients (acryl-datahub) and its command line",
   use: 'DATAHUB_GMS_URL=<this address> DATAHUB_GMS_TOKEN=<token> datahub get --urn <urn>',
-  token: 'make -s secret s=catalog k=token prints it',
+  token: `${secretCommand('catalog', 'token')} prints it`,
   health: '/health needs no token',
 };
 
@@ -73,7 +73,7 @@ function authorizer(token: string): (request: FastifyRequest) => Promise<void> {
       'unauthorized',
       given.length === 0 ? 'no token was sent' : 'the token is not this server’s',
       {
-        remedy: 'send Authorization: Bearer <token>; `make -s secret s=catalog k=token` prints it',
+        remedy: `send Authorization: Bearer <token>; \`${secretCommand('catalog', 'token')}\` prints it`,
         headers: { 'www-authenticate': 'Bearer' },
       },
     );

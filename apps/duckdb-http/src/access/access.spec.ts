@@ -189,6 +189,8 @@ const ready = findWeed() !== undefined;
     expect(etag).toMatch(/^"[\w-]{27}"$/);
     const again = await link('SELECT count(*) FROM fct_flights', { 'if-none-match': etag });
     expect([again.status, await again.text()]).toEqual([304, '']);
+    for (const named of [`"x", W/${etag}`, '*'])
+      expect((await link('SELECT count(*) FROM fct_flights', { 'if-none-match': named })).status).toBe(304);
     for (const sql of [
       'SELECT now()',
       'SELECT current_timestamp',

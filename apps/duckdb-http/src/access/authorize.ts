@@ -1,4 +1,4 @@
-import { RequestError } from '@stack/http-server';
+import { RequestError, secretCommand } from '@stack/http-server';
 import type { FastifyRequest } from 'fastify';
 import type { Grant } from './grant';
 import type { Tokens } from './tokens';
@@ -25,8 +25,7 @@ export function authorize(tokens: Tokens, inAddress = false): (request: FastifyR
     const grant = typeof token === 'string' ? tokens.find(token) : undefined;
     if (!grant) {
       throw new RequestError(401, 'unauthorized', 'this needs a token of duckdb-http', {
-        remedy:
-          'send Authorization: Bearer <token>; `make secret s=duckdb-http k=token` prints the stack’s own',
+        remedy: `send Authorization: Bearer <token>; \`${secretCommand('duckdb-http', 'token')}\` prints the stack’s own`,
         headers: HEADERS,
       });
     }
@@ -38,6 +37,6 @@ export function authorize(tokens: Tokens, inAddress = false): (request: FastifyR
 export async function requireAdmin({ grant }: FastifyRequest): Promise<void> {
   if (grant.admin) return;
   throw new RequestError(403, 'admin_only', `the token ${grant.name} may not do this`, {
-    remedy: 'use the stack’s own: `make secret s=duckdb-http k=token`',
+    remedy: `use the stack’s own: \`${secretCommand('duckdb-http', 'token')}\``,
   });
 }

@@ -75,10 +75,13 @@ function pointedTo(data: Uint8Array, entry: number, length: number): Uint8Array 
 }
 
 /** The texts of one VARCHAR column. */
-export function textsOf(chunk: DuckDBDataChunk, column: number): Buffer {
+export function textsIn(chunk: DuckDBDataChunk, column: number): Texts {
   const vector = duckdb.data_chunk_get_vector(chunk.chunk, column);
-  return readTexts({ vector, size: chunk.rowCount }).bytes;
+  return readTexts({ vector, size: chunk.rowCount });
 }
+
+/** The same, without where each begins. */
+export const textsOf = (chunk: DuckDBDataChunk, column: number): Buffer => textsIn(chunk, column).bytes;
 
 /** A bit for each row, the lowest first, 0 for NULL; `null` when no row is NULL. */
 export function validity(vector: duckdb.Vector, size: number): Uint8Array | null {

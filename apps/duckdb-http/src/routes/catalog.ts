@@ -39,7 +39,7 @@ export async function catalogRoutes(
         const { snapshot } = database;
         return {
           ...table,
-          sample: rows,
+          sample: JSON.parse(rows.toString()) as unknown,
           snapshot: describeSnapshot(snapshot),
           ageSeconds: snapshotAge(snapshot),
         };

@@ -1,5 +1,6 @@
 import accepts from '@fastify/accepts';
 import cors from '@fastify/cors';
+import { secretCommand } from '@stack/http-server';
 import type { FastifyInstance } from 'fastify';
 import { authorize, requireAdmin } from '../access/authorize';
 import { catalogRoutes } from './catalog';
@@ -25,7 +26,7 @@ const GUIDE = {
     'GET, POST, DELETE /v1/tokens': 'tokens with fewer rights and limits; with the stack’s own token only',
     'GET /health, /metrics': 'need no token',
   },
-  token: 'Authorization: Bearer <token>, which `make -s secret s=duckdb-http k=token` prints',
+  token: `Authorization: Bearer <token>, which \`${secretCommand('duckdb-http', 'token')}\` prints`,
 };
 
 /** `/v1/…` needs the token; the rest tells nothing of the data. */

@@ -1,7 +1,14 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { secretCommand } from '@stack/http-server';
 import type { FastifyInstance } from 'fastify';
+
+/** The page says how the token is printed. */
+const forStack = (page: Buffer): Buffer =>
+  Buffer.from(
+    page.toString().replace('make -s secret s=duckdb-http k=token', secretCommand('duckdb-http', 'token')),
+  );
 
 /** Only what comes from here, and styles that the editor and the charts set. */
 const POLICY =
@@ -22,9 +29,10 @@ const FILES = {
  */
 export async function pageRoutes(server: FastifyInstance, dir: string): Promise<void> {
   for (const [address, [file, type]] of Object.entries(FILES)) {
-    const bytes = await readFile(join(dir, file)).catch(() => {
+    const read = await readFile(join(dir, file)).catch(() => {
       throw new Error(`the SQL page is not built (no ${file} in ${dir}): run \`npx nx build duckdb-http\``);
     });
+    const bytes = file === 'index.html' ? forStack(read) : read;
     const etag = `"${createHash('sha256').update(bytes).digest('base64url')}"`;
     const headers = {
       etag,

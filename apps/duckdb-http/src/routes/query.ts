@@ -64,7 +64,7 @@ export async function queryRoutes(server: FastifyInstance, reading: Reading): Pr
             : undefined;
           if (etag) {
             void reply.header('etag', etag);
-            if (request.method === 'GET' && request.headers['if-none-match'] === etag) {
+            if (request.method === 'GET' && isNamed(etag, request.headers['if-none-match'])) {
               audited.end('not_modified');
               return reply.code(304).send();
             }
@@ -93,12 +93,22 @@ export async function queryRoutes(server: FastifyInstance, reading: Reading): Pr
     async function make(database: Database): Promise<CachedAnswer | undefined> {
       if (format === 'json') {
         const most = Math.min(maxRows ?? Infinity, settings.maxRows, grant.maxRows ?? Infinity);
-        const gathered = await database.query({ sql, params, maxRows: most, signal, grant });
+        const { rows, columns, rowCount, truncated } = await database.query({
+          sql,
+          params,
+          maxRows: most,
+          signal,
+          grant,
+        });
         const snapshot = describeSnapshot(database.snapshot);
-        const text = JSON.stringify({ ...gathered, snapshot, elapsedMs: audited.elapsed() });
-        const bytes = Buffer.from(text);
+        const rest = JSON.stringify({ rowCount, truncated, snapshot, elapsedMs: audited.elapsed() });
+        const bytes = Buffer.concat([
+          Buffer.from(`{"columns":${JSON.stringify(columns)},"rows":`),
+          rows,
+          Buffer.from(`,${rest.slice(1)}`),
+        ]);
         stream.checkSize(bytes.length);
-        return { type: 'application/json; charset=utf-8', bytes, rows: gathered.rowCount };
+        return { type: 'application/json; charset=utf-8', bytes, rows: rowCount };
       }
       const form = STREAMED[format];
       void reply.type(form.mediaType);
@@ -108,6 +118,12 @@ export async function queryRoutes(server: FastifyInstance, reading: Reading): Pr
       return bytes && { type: form.mediaType, bytes };
     }
   }
+}
+
+/** Whether `If-None-Match` has the tag: in a list, weak or not, or as `*` (RFC 9110). */
+function isNamed(etag: string, header = ''): boolean {
+  const tags = header.split(',').map((tag) => tag.trim().replace(/^W\//, ''));
+  return tags.includes('*') || tags.includes(etag);
 }
 
 function parseParams(text: string): Parameters {

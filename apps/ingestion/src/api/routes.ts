@@ -1,3 +1,4 @@
+import { secretCommand } from '@stack/http-server';
 import type { FastifyInstance } from 'fastify';
 import type { Asking } from '../connectors/ask';
 import type { Settings } from '../settings';
@@ -26,7 +27,7 @@ export interface Context {
 const GUIDE = {
   service: "ingestion: Airbyte's public API at /api/public/v1, its connectors, the warehouse as destination",
   token: 'POST {"client_id": …, "client_secret": …} to /api/public/v1/applications/token',
-  secrets: 'make -s secret s=ingestion k=client_id (and k=client_secret) prints them',
+  secrets: `${secretCommand('ingestion', 'client_id')} (and k=client_secret) prints them`,
   health: '/health needs no token',
 };
 

@@ -1,5 +1,5 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
-import { RequestError } from '@stack/http-server';
+import { RequestError, secretCommand } from '@stack/http-server';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Settings } from '../settings';
 
@@ -24,7 +24,7 @@ export class Tokens {
         'unauthorized',
         "the client_id or the client_secret isn't that of this stack",
         {
-          remedy: 'make -s secret s=ingestion k=client_id, and k=client_secret',
+          remedy: `${secretCommand('ingestion', 'client_id')}, and k=client_secret`,
         },
       );
     const until = String(Math.floor(Date.now() / 1000) + settings.tokenSeconds);
