@@ -60,7 +60,7 @@ async function working(say: string, work: (signal: AbortSignal) => Promise<strin
 
 function tell(error: unknown): void {
   if (error instanceof Problem && error.status === 401)
-    return signIn('This token isn’t one of this server’s.');
+    return signIn(token.get() === null ? '' : 'This token isn’t one of this server’s.');
   const message = error instanceof Error ? error.message : String(error);
   errorBox.textContent = message;
   if (error instanceof Problem) {

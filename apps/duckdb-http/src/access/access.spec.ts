@@ -156,6 +156,8 @@ const ready = findWeed() !== undefined;
     expect(opened.find(TOKEN)).toBeUndefined();
     expect((await call('/v1/tokens/kept', TOKEN, undefined, 'DELETE')).status).toBe(204);
     expect((await query(token, 'SELECT 1')).status).toBe(401);
+    const over = await call('/v1/tokens', TOKEN, { name: 'over', expiresAt: '2020-01-01T00:00:00Z' });
+    expect(over.status).toBe(400);
     const short = await make('short', { expiresAt: new Date(Date.now() + 300).toISOString() });
     expect((await query(short, 'SELECT 1')).status).toBe(200);
     await eventually('expired', async () => (await query(short, 'SELECT 1')).status === 401);

@@ -68,6 +68,10 @@ export class Tokens {
         remedy: `choose another name, or DELETE /v1/tokens/${encodeURIComponent(wanted.name)} first`,
       });
     }
+    if (wanted.expiresAt !== undefined && Date.parse(wanted.expiresAt) <= Date.now())
+      throw new RequestError(400, 'invalid_request', `expiresAt ${wanted.expiresAt} is over already`, {
+        remedy: 'give a time to come, or none',
+      });
     const token = `dh_${randomBytes(24).toString('base64url')}`;
     const sha256 = digest(token).toString('hex');
     this.add({ ...wanted, sha256, createdAt: new Date().toISOString() });
