@@ -28,10 +28,10 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 from dagster._core.storage.tags import RUN_KEY_TAG
 
 from stack_pipeline.ingestion.assets import DAYS, FLIGHTS, GITHUB, INBOX
-from stack_pipeline.publish.sinks import SNAPSHOT
+from stack_pipeline.publish.sinks import GROUP, SNAPSHOT
 from stack_pipeline.settings import Settings
 
-SINK = "marts_in_postgres"
+SINKS = AssetSelection.groups(GROUP)
 
 TRIES = 3
 """Runs for the same new files, when they fail."""
@@ -44,7 +44,7 @@ _log = logging.getLogger("stack_pipeline.automation")
 
 pipeline = define_asset_job(
     "pipeline",
-    AssetSelection.all() - AssetSelection.assets(SINK, DAYS),
+    AssetSelection.all() - SINKS - AssetSelection.assets(DAYS),
     description="Load every source, build and test the models, publish a snapshot to the readers.",
 )
 
@@ -56,20 +56,20 @@ inbox_job = define_asset_job(
 
 github_job = define_asset_job(
     "github",
-    AssetSelection.assets(GITHUB).downstream() - AssetSelection.assets(SINK),
+    AssetSelection.assets(GITHUB).downstream() - SINKS,
     description="Load the new releases, build what depends on them, publish.",
 )
 
 days_job = define_asset_job(
     "flight_days",
-    AssetSelection.assets(DAYS).downstream() - AssetSelection.assets(SINK) | AssetSelection.checks_for_assets(FLIGHTS),
+    AssetSelection.assets(DAYS).downstream() - SINKS | AssetSelection.checks_for_assets(FLIGHTS),
     description="Load some days of the flights again, build and test what depends on them, publish.",
 )
 
 sinks_job = define_asset_job(
     "sinks",
-    AssetSelection.assets(SINK),
-    description="Bring the newest snapshot to PostgreSQL. After each publish, beside the pipeline, so that it waits for nobody.",
+    SINKS,
+    description="Bring the newest snapshot to PostgreSQL and tell the catalogue: after each publish, beside the pipeline.",
 )
 
 every_day = ScheduleDefinition(

@@ -3,6 +3,7 @@
 from dagster import Definitions, EnvVar, in_process_executor
 
 from stack_pipeline.automation import JOBS, define_github_sensor, define_inbox_sensor, every_day, new_snapshot, run_failed
+from stack_pipeline.catalogue.assets import define_catalogue
 from stack_pipeline.ingestion.airbyte import AirbyteSync, define_airbyte
 from stack_pipeline.ingestion.assets import define_copy, flight_days, flights, github_releases, inbox
 from stack_pipeline.publish.assets import define_snapshot
@@ -19,8 +20,9 @@ def define(settings: Settings) -> Definitions:
     sources = [source for source in (flights, inbox, github_releases, define_airbyte()) if source]
     copy = define_copy(settings, [key for source in sources for key in source.keys])
     quality = define_quality(settings, [key for source in sources for key in source.keys], models.keys)
+    sinks = [sink for sink in (marts_in_postgres, define_catalogue(settings)) if sink]
     return Definitions(
-        assets=[*sources, flight_days, *([copy] if copy else []), models, define_snapshot(settings, models), marts_in_postgres],
+        assets=[*sources, flight_days, *([copy] if copy else []), models, define_snapshot(settings, models), *sinks],
         asset_checks=[quality] if quality else [],
         jobs=JOBS,
         schedules=[every_day],

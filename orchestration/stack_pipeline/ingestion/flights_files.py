@@ -49,7 +49,7 @@ class SourceFile:
 
 def find_sources(folder: Path) -> list[SourceFile]:
     """The file of each table, then those of single days, by day. Raises UserError when one is missing or unreadable."""
-    tables = [SourceFile(table, path := _find(folder, table), _digest(path)) for table in TABLES]
+    tables = [SourceFile(table, path := find_file(folder, table), _digest(path)) for table in TABLES]
     return [*tables, *_find_days(folder / "flights")]
 
 
@@ -69,7 +69,8 @@ def _find_days(folder: Path) -> list[SourceFile]:
     return [SourceFile("flights", path, _digest(path), day) for day, path in sorted(found.items())]
 
 
-def _find(folder: Path, table: str) -> Path:
+def find_file(folder: Path, table: str) -> Path:
+    """The file of a table. Raises UserError when there is none."""
     for suffix in SUFFIXES:
         path = folder / f"{table}{suffix}"
         if path.is_file():

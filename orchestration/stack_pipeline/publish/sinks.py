@@ -9,10 +9,13 @@ from stack_pipeline.resources.dagster import LakeResource, failing_clearly
 
 SNAPSHOT = AssetKey("published_snapshot")
 
+GROUP = "sinks"
+"""Of the assets that the job `sinks` brings up to date after each publish."""
+
 
 @asset(
     deps=[SNAPSHOT],
-    group_name="publish",
+    group_name=GROUP,
     owners=OWNERS,
     kinds={"postgres"},
     pool="postgres_marts",

@@ -43,10 +43,10 @@ describe('a volume with the user’s own files', () => {
     );
   });
 
-  it('is with the stack where that lies elsewhere', () => {
+  it('is beside the stack where that lies elsewhere, so that a reset leaves it', () => {
     const elsewhere = path.join(tmpdir(), 'elsewhere');
     expect(volumeDir(stackPaths(home, { STACK_HOME: elsewhere }), service, 'files')).toBe(
-      path.join(elsewhere, 'local/files'),
+      path.join(elsewhere, 'local.files/files'),
     );
   });
 });

@@ -1,0 +1,101 @@
+"""What the catalogue knows after a run: apps/catalog as it is built, asked by DataHub's client."""
+
+import os
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import datahub.metadata.schema_classes as c
+import pytest
+from conftest import Pipeline, free_port
+from datahub.emitter.mce_builder import make_dataset_urn, make_schema_field_urn
+from datahub.ingestion.graph.client import DatahubClientConfig, DataHubGraph
+from datahub.sdk import DataHubClient
+from postgres import ROOT, postgres
+
+TOKEN = "a-token-for-the-tests"
+
+
+@pytest.fixture
+def graph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DataHubGraph]:
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+    with postgres() as url, (tmp_path / "catalog.log").open("wb") as log:
+        environment = {
+            **os.environ,
+            "DATABASE_URL": url.removesuffix("/postgres") + "/catalog",
+            "API_TOKEN": TOKEN,
+            "PORT": str(port),
+        }
+        program = ROOT / "dist" / "apps" / "catalog" / "main.cjs"
+        assert program.exists(), "build it: npx nx build catalog"
+        server = subprocess.Popen(["node", program], env=environment, stdout=log, stderr=log)
+        try:
+            deadline = time.monotonic() + 30
+            while not _answers(f"{address}/health"):
+                assert server.poll() is None and time.monotonic() < deadline, (tmp_path / "catalog.log").read_text()
+                time.sleep(0.1)
+            monkeypatch.setenv("MARTS_PG_URL", url)
+            monkeypatch.setenv("MARTS_READER_PASSWORD", "secret")
+            monkeypatch.setenv("DATAHUB_GMS_URL", address)
+            monkeypatch.setenv("DATAHUB_GMS_TOKEN", TOKEN)
+            yield DataHubGraph(DatahubClientConfig(server=address, token=TOKEN))
+        finally:
+            server.kill()
+            server.wait()
+
+
+def _answers(address: str) -> bool:
+    try:
+        return urllib.request.urlopen(address, timeout=1).status == 200
+    except OSError:
+        return False
+
+
+def test_from_the_file_to_the_dashboard(graph: DataHubGraph, pipeline: Pipeline) -> None:
+    (pipeline.settings.inbox).mkdir()
+    (pipeline.settings.inbox / "orders.csv").write_text("id,amount\n1,2.5\n")
+    assert pipeline.run().success
+    assert pipeline.run(job="inbox").success
+    assert pipeline.run(job="sinks", ops={}).asset_materializations_for_node("in_the_catalogue")
+    client = DataHubClient(graph=graph)
+
+    file = make_dataset_urn("file", "flights.csv")
+    dashboard = "urn:li:dashboard:(dbt,exposure.flights.flights_dashboard)"
+    tables = {one.urn for one in client.lineage.get_lineage(source_urn=file, direction="downstream", max_hops=10)}
+    assert dashboard in tables
+    back = {one.urn for one in client.lineage.get_lineage(source_urn=dashboard, direction="upstream", max_hops=10)}
+    assert file in back
+
+    # one column, by the SQL of each model that is in between
+    columns = client.lineage.get_lineage(source_urn=file, source_column="dep_delay", direction="downstream", max_hops=10)
+    fact = make_dataset_urn("dbt", "warehouse.marts.fct_flights")
+    reached = {one.urn for one in columns}
+    assert make_schema_field_urn(fact, "dep_delay_min") in reached
+    assert make_schema_field_urn(fact, "carrier") not in reached
+
+    # types of the warehouse, words of the project
+    fields = {field.fieldPath: field.nativeDataType for field in graph.get_schema_metadata(fact).fields}
+    assert fields["dep_delay_min"] == "INTEGER" or fields["dep_delay_min"] == "BIGINT"
+    assert graph.get_dataset_properties(fact).description
+    inbox = make_dataset_urn("duckdb", "warehouse.inbox.orders")
+    assert {"id", "amount"} <= {field.fieldPath for field in graph.get_schema_metadata(inbox).fields}
+    assert graph.get_aspect(inbox, c.UpstreamLineageClass).upstreams[0].dataset == make_dataset_urn("file", "inbox/orders")
+
+    # told again, nothing is doubled, and nothing has another version
+    before = sorted(graph.get_urns_by_filter())
+    assert pipeline.run(job="sinks", ops={}).success
+    assert sorted(graph.get_urns_by_filter()) == before
+    assert graph.get_aspect(fact, c.UpstreamLineageClass, version=2) is None
+
+
+def test_a_catalogue_that_is_away_is_told_and_harms_nothing_else(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATAHUB_GMS_URL", f"http://127.0.0.1:{free_port()}")
+    monkeypatch.setenv("DATAHUB_GMS_TOKEN", TOKEN)
+    assert pipeline.run().success
+    assert pipeline.latest()
+    result = pipeline.run(job="sinks", ops={})
+    assert not result.success
+    assert "wasn't told" in pipeline.failure(result, "in_the_catalogue")
