@@ -87,6 +87,8 @@ const ready = findWeed() !== undefined;
     const typo = await query(token, 'FROM dim_fct_flight');
     expect(typo.status).toBe(400);
     expect(JSON.stringify(typo.body)).not.toContain('fct_flights');
+    // But one that it may read.
+    expect((await query(token, 'FROM dim_carier')).body.nearest).toEqual(['dim_carrier']);
   });
 
   test('an answer that was given to one isn’t given to another who may not have it', async () => {
