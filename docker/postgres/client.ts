@@ -1,9 +1,9 @@
-import { Pool, type PoolClient, type QueryResultRow } from 'pg';
+import { Pool, type PoolClient } from 'pg';
 import { createDatabase } from './create-database';
 
 /** What reads and writes within a transaction. */
 export interface Transaction {
-  rows<T extends QueryResultRow>(sql: string, values?: readonly unknown[]): Promise<T[]>;
+  rows<T extends object>(sql: string, values?: readonly unknown[]): Promise<T[]>;
 }
 
 /** A program's own database in PostgreSQL, with the schema of its version. */
@@ -31,11 +31,11 @@ export class Database {
     return database;
   }
 
-  async rows<T extends QueryResultRow>(sql: string, values: readonly unknown[] = []): Promise<T[]> {
-    return (await this.pool.query<T>(sql, [...values])).rows;
+  async rows<T extends object>(sql: string, values: readonly unknown[] = []): Promise<T[]> {
+    return (await this.pool.query(sql, [...values])).rows as T[];
   }
 
-  async row<T extends QueryResultRow>(sql: string, values: readonly unknown[] = []): Promise<T | undefined> {
+  async row<T extends object>(sql: string, values: readonly unknown[] = []): Promise<T | undefined> {
     return (await this.rows<T>(sql, values))[0];
   }
 
@@ -49,8 +49,8 @@ export class Database {
     try {
       return await within(client, () =>
         work({
-          rows: async <T extends QueryResultRow>(sql: string, values: readonly unknown[] = []) =>
-            (await client.query<T>(sql, [...values])).rows,
+          rows: async <T extends object>(sql: string, values: readonly unknown[] = []) =>
+            (await client.query(sql, [...values])).rows as T[],
         }),
       );
     } finally {

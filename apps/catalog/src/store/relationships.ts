@@ -62,7 +62,7 @@ export class Relationships {
 
   /** Aspects of other entities that point to one. */
   references(urn: string): Promise<Reference[]> {
-    return this.database.rows<Reference & Record<string, never>>(
+    return this.database.rows<Reference>(
       'select distinct owner, aspect, type from edges where target = $1 and owner <> $1 order by owner, aspect, type',
       [urn],
     );
@@ -111,7 +111,7 @@ export class Relationships {
     // A lineage of 'up' says that data flows from the target to the source.
     const [out, back] = direction === 'UPSTREAM' ? ['up', 'down'] : ['down', 'up'];
     const flow = `case when lineage = 'up' then target else source end as "from", case when lineage = 'up' then source else target end as "to"`;
-    return this.database.rows<LineageEdge & Record<string, never>>(
+    return this.database.rows<LineageEdge>(
       `select distinct ${flow}, type, owner, aspect from edges where source = any($1) and lineage = $2 and source <> target
        union select distinct ${flow}, type, owner, aspect from edges where target = any($1) and lineage = $3 and source <> target`,
       [urns, out, back],

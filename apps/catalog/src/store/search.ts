@@ -37,18 +37,20 @@ export class Search {
   /** The best first: who has the words as its name, then whose name begins with them, then by where the words are. */
   async find(query: Query, start: number, count: number): Promise<{ total: number; hits: Hit[] }> {
     const values: unknown[] = [];
-    const where = conditions(query, values);
+    const total = await this.count(query);
     const asked = terms(query.text);
     if (asked.length === 0) {
-      const hits = await this.database.rows<Hit & { [key: string]: unknown }>(
-        `select urn, type, name from entities where ${where} order by type, urn offset $${values.push(start)} limit $${values.push(count)}`,
+      const hits = await this.database.rows<Hit>(
+        `select urn, type, name from entities where ${conditions(query, values)}
+         order by type, urn offset $${values.push(start)} limit $${values.push(count)}`,
         values,
       );
-      return { total: await this.count(query), hits };
+      return { total, hits };
     }
-    const tsquery = `to_tsquery('simple', $${values.push(asked.map((word) => `'${word}':*`).join(' & '))})`;
+    const where = conditions(query, values);
+    const tsquery = tsqueryOf(asked, values);
     const text = `$${values.push((query.text ?? '').trim().toLowerCase())}`;
-    const hits = await this.database.rows<Hit & { [key: string]: unknown }>(
+    const hits = await this.database.rows<Hit>(
       `with exact as materialized (select urn from entities where ${where} and lower(name) = ${text} limit 100),
        found as materialized (select urn from entities where ${where} and words @@ ${tsquery} limit ${RANKED})
        select e.urn, e.type, e.name from entities e where e.urn in (select urn from exact union select urn from found)
@@ -57,19 +59,14 @@ export class Search {
        offset $${values.push(start)} limit $${values.push(count)}`,
       values,
     );
-    return { total: await this.count(query), hits };
+    return { total, hits };
   }
 
   /** The next in the order of URNs. @param after the last of the page before */
-  async scroll(query: Query, after: string, count: number): Promise<Hit[]> {
+  scroll(query: Query, after: string, count: number): Promise<Hit[]> {
     const values: unknown[] = [];
-    const where = conditions(query, values);
-    const asked = terms(query.text);
-    const matches = asked.length
-      ? `and words @@ to_tsquery('simple', $${values.push(asked.map((word) => `'${word}':*`).join(' & '))})`
-      : '';
-    return this.database.rows<Hit & { [key: string]: unknown }>(
-      `select urn, type, name from entities where ${where} ${matches} and urn > $${values.push(after)}
+    return this.database.rows<Hit>(
+      `select urn, type, name from entities where ${matching(query, values)} and urn > $${values.push(after)}
        order by urn limit $${values.push(count)}`,
       values,
     );
@@ -78,13 +75,8 @@ export class Search {
   /** @returns COUNTED when there are more */
   async count(query: Query): Promise<number> {
     const values: unknown[] = [];
-    const where = conditions(query, values);
-    const asked = terms(query.text);
-    const matches = asked.length
-      ? `and words @@ to_tsquery('simple', $${values.push(asked.map((word) => `'${word}':*`).join(' & '))})`
-      : '';
     const [row] = await this.database.rows<{ n: string }>(
-      `select count(*) as n from (select from entities where ${where} ${matches} limit ${COUNTED}) found`,
+      `select count(*) as n from (select from entities where ${matching(query, values)} limit ${COUNTED}) found`,
       values,
     );
     return Number(row?.n);
@@ -94,15 +86,27 @@ export class Search {
   async named(
     urns: readonly string[],
   ): Promise<(Hit & { removed: boolean; fields: Record<string, string[]> })[]> {
-    return this.database.rows<
-      Hit & { removed: boolean; fields: Record<string, string[]> } & { [key: string]: never }
-    >('select urn, type, name, removed, fields from entities where urn = any($1)', [urns]);
+    return this.database.rows<Hit & { removed: boolean; fields: Record<string, string[]> }>(
+      'select urn, type, name, removed, fields from entities where urn = any($1)',
+      [urns],
+    );
   }
 }
 
 /** Words to look for. Only letters and digits: nothing in it is an operator. */
 export const terms = (text = ''): string[] =>
   [...new Set(words(text.trim() === '*' ? '' : text).split(' '))].filter(Boolean).slice(0, 16);
+
+/** They all, as the beginnings of words. */
+const tsqueryOf = (asked: readonly string[], values: unknown[]): string =>
+  `to_tsquery('simple', $${values.push(asked.map((word) => `'${word}':*`).join(' & '))})`;
+
+/** What each hit fulfils. */
+function matching(query: Query, values: unknown[]): string {
+  const where = conditions(query, values);
+  const asked = terms(query.text);
+  return asked.length === 0 ? where : `${where} and words @@ ${tsqueryOf(asked, values)}`;
+}
 
 /** Fields whose values are kept under another name. */
 const ALIASES: Record<string, string> = {
