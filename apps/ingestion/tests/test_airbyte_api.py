@@ -10,7 +10,9 @@ from conftest import Service
 @pytest.fixture
 def airbyte(service: Service) -> AirbyteAPI:
     credentials = models.SchemeClientCredentials(client_id=service.client_id, client_secret=service.client_secret)
-    return AirbyteAPI(server_url=service.rest_api, security=models.Security(client_credentials=credentials))
+    # its five seconds are short for a connector that starts on a busy machine
+    security = models.Security(client_credentials=credentials)
+    return AirbyteAPI(server_url=service.rest_api, security=security, timeout_ms=60_000)
 
 
 def test_lists_have_what_the_first_start_made(airbyte: AirbyteAPI, service: Service) -> None:
