@@ -48,6 +48,7 @@ describe('catalog as a unit of the stack', () => {
     const batches = Array.from({ length: 30 }, (_, i) =>
       Array.from({ length: 40 }, (_, k) => tag(`pg-${i}-${k}`, `batch ${i}`)),
     );
+    const { pid } = await stack.unit('postgres');
     const killed = setTimeout(
       async () => process.kill((await stack.unit('postgres')).pid ?? 0, 'SIGKILL'),
       150,
@@ -59,6 +60,8 @@ describe('catalog as a unit of the stack', () => {
         if (status !== 200) throw new Error(`it answers ${status}`);
       }, 40_000);
     clearTimeout(killed);
+    // It was killed, and not after the last of them.
+    expect((await stack.unit('postgres')).pid).not.toBe(pid);
     for (const [i, batch] of batches.entries())
       for (const k of [0, batch.length - 1]) {
         expect(await read(`pg-${i}-${k}`)).toBe(`batch ${i}`);

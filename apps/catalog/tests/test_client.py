@@ -65,7 +65,7 @@ def test_what_is_emitted_is_read_back(graph: DataHubGraph, name: str) -> None:
     assert graph.get_aspect(urn, c.OwnershipClass) is None
 
 
-def test_each_aspect_of_the_client_has_a_schema_that_takes_its_own_examples(graph: DataHubGraph, name: str) -> None:
+def test_aspects_of_many_shapes_fit_the_client_s_schemas(graph: DataHubGraph, name: str) -> None:
     """Unions, enums, maps and nested records, in the JSON that the client makes of them."""
     urn = make_dataset_urn("duckdb", f"{name}.typed")
     stamp = c.AuditStampClass(time=1, actor="urn:li:corpuser:ann")
@@ -345,6 +345,23 @@ def test_a_batch_is_written_whole_or_not_at_all(server: str, token: str, graph: 
     batch = [proposal(good)["proposal"], proposal("urn:li:tag:x", "tagProperties", {})["proposal"]]
     assert post(server, token, "ingestProposalBatch", {"proposals": batch}).status_code == 422
     assert not graph.exists(good)
+
+
+def test_a_key_that_is_deleted_takes_the_entity_along(server: str, token: str, graph: DataHubGraph, name: str) -> None:
+    urn = f"urn:li:tag:{name}"
+    there = proposal(urn)["proposal"]
+    gone = proposal(urn, "tagKey", changeType="DELETE")["proposal"]
+    update = proposal(urn, changeType="UPDATE")["proposal"]
+
+    def send(*proposals: dict) -> int:
+        return post(server, token, "ingestProposalBatch", {"proposals": proposals}).status_code
+
+    assert send(there) == 200 and graph.exists(urn)
+    # after the delete there is nothing to update: the batch fails, and deletes nothing
+    assert send(gone, update) == 409 and graph.exists(urn)
+    # in their order
+    assert send(there, gone) == 200 and not graph.exists(urn)
+    assert send(gone, there) == 200 and graph.exists(urn)
 
 
 def test_unknown_aspects_are_kept_as_they_are(server: str, token: str, graph: DataHubGraph, name: str) -> None:

@@ -23,12 +23,22 @@ def read_columns(connection: duckdb.DuckDBPyConnection) -> Columns:
     return columns
 
 
+def table_name(node: dict[str, Any]) -> str:
+    """What a node of dbt's manifest is called in the warehouse."""
+    return node.get("identifier") or node.get("alias") or node["name"]
+
+
+def relation(node: dict[str, Any]) -> str:
+    """The same with its schema, as `Columns` has it."""
+    return f"{node['schema']}.{table_name(node)}".lower()
+
+
 def write_catalog(manifest: dict[str, Any], columns: Columns, path: Path) -> None:
     """dbt's `catalog.json` for the manifest's nodes and sources that there are in the warehouse."""
 
     def entry(node: dict[str, Any]) -> dict[str, Any] | None:
-        name = node.get("identifier") or node.get("alias") or node["name"]
-        found = columns.get(f"{node['schema']}.{name}".lower())
+        name = table_name(node)
+        found = columns.get(relation(node))
         if found is None:
             return None
         return {

@@ -73,11 +73,14 @@ def _emit_tables(asked: dict[str, Any], manifest: dict[str, Any]) -> int:
     from datahub.emitter.rest_emitter import DatahubRestEmitter
     from datahub.ingestion.source.sql.sql_types import resolve_sql_type
 
+    from stack_pipeline.catalogue.columns import relation
+    from stack_pipeline.inbox.load import SCHEMA as INBOX
+
     columns: dict[str, dict[str, str]] = asked["columns"]
     upstreams: list[dict[str, str]] = asked["upstreams"]
     known = [*manifest["nodes"].values(), *manifest["sources"].values()]
     database = next((node["database"] for node in known if node.get("database")), "warehouse")
-    by_dbt = {f"{node['schema']}.{node.get('identifier') or node.get('alias') or node['name']}".lower() for node in known}
+    by_dbt = {relation(node) for node in known}
 
     def table_urn(table: str) -> str:
         return make_dataset_urn(asked["platform"], f"{database}.{table}".lower(), ENV)
@@ -104,8 +107,7 @@ def _emit_tables(asked: dict[str, Any], manifest: dict[str, Any]) -> int:
 
     proposals: list[Proposal] = []
     for table, fields in columns.items():
-        schema = table.split(".", 1)[0]
-        if table not in by_dbt and schema == "inbox":
+        if table not in by_dbt and table.startswith(f"{INBOX}."):
             proposals += described(table_urn(table), asked["platform"], table, "Table", fields)
     for upstream in upstreams:
         table = upstream["table"]

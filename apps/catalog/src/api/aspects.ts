@@ -16,12 +16,15 @@ export function aspectRoutes(server: FastifyInstance, { model, aspects, events }
   const actions: Record<string, (body: Record<string, unknown>) => Promise<unknown>> = {
     ingestProposal: async ({ proposal }) => {
       const change = changeOf(model, proposal);
-      await write([change]);
+      await aspects.write([change], ACTOR);
       return { value: change.urn.text };
     },
     ingestProposalBatch: async ({ proposals }) => {
       if (!Array.isArray(proposals)) throw badRequest('proposals is a list');
-      await write(proposals.map((proposal) => changeOf(model, proposal)));
+      await aspects.write(
+        proposals.map((proposal) => changeOf(model, proposal)),
+        ACTOR,
+      );
       return { value: 'success' };
     },
     getTimeseriesAspectValues: async (body) => {
@@ -45,12 +48,6 @@ export function aspectRoutes(server: FastifyInstance, { model, aspects, events }
       return { value: { entityName: body.entity, aspectName: aspect, limit: most, values } };
     },
   };
-
-  async function write(changes: ReturnType<typeof changeOf>[]): Promise<void> {
-    for (const { type, urn, aspect } of changes)
-      if (type === 'DELETE' && aspect === model.keyOf(urn).name) await aspects.deleteEntity(urn.text);
-    await aspects.write(changes, ACTOR);
-  }
 
   server.post<Asked>('/aspects', async ({ query, body }) => {
     const action = Object.hasOwn(actions, query.action ?? '') ? actions[query.action!] : undefined;

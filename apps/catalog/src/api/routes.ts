@@ -52,7 +52,7 @@ export function routes(server: FastifyInstance, context: Context): void {
   const authorize = authorizer(context.settings.apiToken);
   server.get('/', async () => GUIDE);
   server.get('/health', async () => {
-    await context.search.count({ text: '' });
+    await context.aspects.exists(ACTOR);
     return { status: 'ok' };
   });
   server.register(async (scope) => {

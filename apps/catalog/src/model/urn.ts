@@ -17,8 +17,8 @@ export function parseUrn(text: unknown): Urn {
   const found = typeof text === 'string' ? FORM.exec(text) : undefined;
   if (!found || found[2]!.trim() === '') throw invalid(text, 'a URN is urn:li:<entity>:<key>');
   if (found[0].length > LONGEST) throw invalid(text, `a URN has at most ${LONGEST} characters`);
-  // eslint-disable-next-line no-control-regex -- what PostgreSQL and logs can't have
-  if (/[\u0000-\u001f\u007f]/.test(found[0])) throw invalid(text, 'a URN has no control characters');
+  // PostgreSQL and logs can't have them.
+  if (/\p{Cc}/u.test(found[0])) throw invalid(text, 'a URN has no control characters');
   const [, type, key] = found as unknown as [string, string, string];
   return { text: found[0], type, parts: partsOf(key, text) };
 }

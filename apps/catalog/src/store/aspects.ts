@@ -69,7 +69,7 @@ export class Aspects {
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.database.transaction(async (transaction) => {
-          for (const group of inGroups(changes)) await this.writeGroup(transaction, group, actor);
+          for (const group of this.inGroups(changes)) await this.writeGroup(transaction, group, actor);
         });
       } catch (error) {
         if (attempt >= TRIES || !AGAIN.has(String((error as { code?: unknown }).code))) throw error;
@@ -112,24 +112,8 @@ export class Aspects {
   }
 
   /** Removes all of an entity. @returns how many aspects and events it had */
-  async deleteEntity(urn: string): Promise<{ rows: number; events: number }> {
-    return this.database.transaction(async (transaction) => {
-      const count = async (sql: string): Promise<number> =>
-        Number((await transaction.rows<{ n: string }>(sql, [urn]))[0]?.n);
-      await transaction.rows('delete from edges where owner = $1', [urn]);
-      await transaction.rows('delete from aspect_versions where urn = $1', [urn]);
-      const rows = await count(
-        'with gone as (delete from aspects where urn = $1 returning 1) select count(*) n from gone',
-      );
-      const events = await count(
-        'with gone as (delete from events where urn = $1 returning 1) select count(*) n from gone',
-      );
-      const entities = await count(
-        'with gone as (delete from entities where urn = $1 returning 1) select count(*) n from gone',
-      );
-      // The key is an aspect, too.
-      return { rows: rows + entities, events };
-    });
+  deleteEntity(urn: string): Promise<{ rows: number; events: number }> {
+    return this.database.transaction((transaction) => this.deleteAll(transaction, urn));
   }
 
   /** Takes an entity out of aspects of others that point to it. */
@@ -152,14 +136,35 @@ export class Aspects {
     });
   }
 
+  /** In the order in which they came, no aspect twice in one group: a statement can write it once. */
+  private inGroups(changes: readonly Change[]): Change[][] {
+    const groups: Change[][] = [];
+    let keys = new Set<string>();
+    for (const change of changes) {
+      const key = keyOf(change);
+      // What a group deletes goes first.
+      const repeats = keys.has(key) && !this.isEvent(change);
+      if (groups.length === 0 || change.type === 'DELETE' || repeats) {
+        groups.push([]);
+        keys = new Set();
+      }
+      keys.add(key);
+      groups.at(-1)!.push(change);
+    }
+    return groups;
+  }
+
+  /** One of many of its kind. */
+  private isEvent({ type, aspect }: Change): boolean {
+    return type !== 'DELETE' && this.model.aspect(aspect)?.isTimeseries === true;
+  }
+
   private async writeGroup(transaction: Transaction, group: readonly Change[], actor: string): Promise<void> {
     const deleted = group.filter(({ type }) => type === 'DELETE');
-    const events = group.filter(
-      (change) => change.type !== 'DELETE' && this.model.aspect(change.aspect)?.isTimeseries,
-    );
+    const events = group.filter((change) => this.isEvent(change));
     const others = group.filter((change) => !deleted.includes(change) && !events.includes(change));
-    const written = await this.resolved(transaction, others);
     await this.deleteAspects(transaction, deleted);
+    const written = await this.resolved(transaction, others);
     await this.writeEvents(transaction, events);
     if (written.length > 0) await this.writeAspects(transaction, written, actor);
     await this.indexEntities(transaction, written, [...deleted, ...events]);
@@ -270,7 +275,7 @@ export class Aspects {
       `insert into events (urn, aspect, at, id, value, system)
        select urn, aspect, at, md5(value), value, system
        from unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[]) i(urn, aspect, at, value, system)
-       on conflict (urn, aspect, at, id) do update set system = excluded.system`,
+       on conflict do nothing`,
       [
         changes.map(({ urn }) => urn.text),
         changes.map(({ aspect }) => aspect),
@@ -283,6 +288,10 @@ export class Aspects {
 
   private async deleteAspects(transaction: Transaction, changes: readonly Change[]): Promise<void> {
     for (const { urn, aspect } of changes) {
+      if (aspect === this.model.keyOf(urn).name) {
+        await this.deleteAll(transaction, urn.text);
+        continue;
+      }
       for (const table of ['aspects', 'aspect_versions', 'events'])
         await transaction.rows(`delete from ${table} where urn = $1 and aspect = $2`, [urn.text, aspect]);
       await transaction.rows('delete from edges where owner = $1 and aspect = $2', [urn.text, aspect]);
@@ -291,6 +300,16 @@ export class Aspects {
         aspect,
       ]);
     }
+  }
+
+  private async deleteAll(transaction: Transaction, urn: string): Promise<{ rows: number; events: number }> {
+    const gone = async (table: string, column = 'urn'): Promise<number> =>
+      (await transaction.rows(`delete from ${table} where ${column} = $1 returning 1`, [urn])).length;
+    await gone('edges', 'owner');
+    await gone('aspect_versions');
+    const [aspects, events, entities] = [await gone('aspects'), await gone('events'), await gone('entities')];
+    // The key is an aspect, too.
+    return { rows: aspects + entities, events };
   }
 
   /** What is searched of the entities, and the entities themselves: one that is written of is there. */
@@ -339,23 +358,6 @@ function without(value: Json, urn: string): Json | undefined {
   if (!isObject(value)) return value;
   const members = Object.entries(value).map(([name, one]) => [name, without(one, urn)] as const);
   return Object.fromEntries(members.filter(([, one]) => one !== undefined)) as JsonObject;
-}
-
-/** In the order in which they came, no aspect twice in one group: a statement can write it once. */
-function inGroups(changes: readonly Change[]): Change[][] {
-  const groups: Change[][] = [];
-  let keys = new Set<string>();
-  for (const change of changes) {
-    const key = keyOf(change);
-    // Events never collide: each is one of many.
-    if (groups.length === 0 || keys.has(key)) {
-      groups.push([]);
-      keys = new Set();
-    }
-    keys.add(key);
-    groups.at(-1)!.push(change);
-  }
-  return groups;
 }
 
 function stored(row: Row): StoredAspect {

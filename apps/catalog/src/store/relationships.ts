@@ -23,17 +23,13 @@ export interface LineageEdge {
   /** Data flows from the one to the other. */
   from: string;
   to: string;
-  /** DataHub's name of the relationship, and the entity and aspect that say so. */
+  /** DataHub's name of the relationship. */
   type: string;
-  owner: string;
-  aspect: string;
 }
 
 export interface Lineage {
   nodes: LineageNode[];
   edges: LineageEdge[];
-  /** There is more than was asked for. */
-  isCut: boolean;
 }
 
 /** What leads from entity to entity. */
@@ -72,39 +68,31 @@ export class Relationships {
    * What data comes from, or goes to: step by step, so that a circle ends.
    *
    * @param depth steps
-   * @param most entities
+   * @param most entities; what is further than the first so many is left out
    */
   async lineage(
     urn: string,
     direction: 'UPSTREAM' | 'DOWNSTREAM',
     depth: number,
-    most = 2_000,
+    most = 10_000,
   ): Promise<Lineage> {
     const degrees = new Map([[urn, 0]]);
     const edges: LineageEdge[] = [];
     let front = [urn];
-    let isCut = false;
     for (let degree = 1; degree <= depth && front.length > 0; degree++) {
       const found = await this.step(front, direction);
       front = [];
       for (const edge of found) {
         const next = direction === 'UPSTREAM' ? edge.from : edge.to;
         if (!degrees.has(next)) {
-          if (degrees.size >= most) {
-            isCut = true;
-            continue;
-          }
+          if (degrees.size >= most) continue;
           degrees.set(next, degree);
           front.push(next);
         }
         edges.push(edge);
       }
     }
-    if (!isCut && front.length > 0) {
-      const beyond = await this.step(front, direction);
-      isCut = beyond.some(({ from, to }) => !degrees.has(direction === 'UPSTREAM' ? from : to));
-    }
-    return { nodes: [...degrees].map(([one, degree]) => ({ urn: one, degree })), edges, isCut };
+    return { nodes: [...degrees].map(([one, degree]) => ({ urn: one, degree })), edges };
   }
 
   private step(urns: readonly string[], direction: 'UPSTREAM' | 'DOWNSTREAM'): Promise<LineageEdge[]> {
@@ -112,8 +100,8 @@ export class Relationships {
     const [out, back] = direction === 'UPSTREAM' ? ['up', 'down'] : ['down', 'up'];
     const flow = `case when lineage = 'up' then target else source end as "from", case when lineage = 'up' then source else target end as "to"`;
     return this.database.rows<LineageEdge>(
-      `select distinct ${flow}, type, owner, aspect from edges where source = any($1) and lineage = $2 and source <> target
-       union select distinct ${flow}, type, owner, aspect from edges where target = any($1) and lineage = $3 and source <> target`,
+      `select ${flow}, type from edges where source = any($1) and lineage = $2 and source <> target
+       union select ${flow}, type from edges where target = any($1) and lineage = $3 and source <> target`,
       [urns, out, back],
     );
   }

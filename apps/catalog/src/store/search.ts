@@ -82,14 +82,12 @@ export class Search {
     return Number(row?.n);
   }
 
-  /** Names and types of some entities; those that nobody wrote of aren't among them. */
-  async named(
-    urns: readonly string[],
-  ): Promise<(Hit & { removed: boolean; fields: Record<string, string[]> })[]> {
-    return this.database.rows<Hit & { removed: boolean; fields: Record<string, string[]> }>(
-      'select urn, type, name, removed, fields from entities where urn = any($1)',
-      [urns],
-    );
+  /** Those of some URNs that there are entities of. */
+  async known(urns: readonly string[]): Promise<Set<string>> {
+    const rows = await this.database.rows<{ urn: string }>('select urn from entities where urn = any($1)', [
+      urns,
+    ]);
+    return new Set(rows.map(({ urn }) => urn));
   }
 }
 
@@ -109,11 +107,7 @@ function matching(query: Query, values: unknown[]): string {
 }
 
 /** Fields whose values are kept under another name. */
-const ALIASES: Record<string, string> = {
-  env: 'origin',
-  typeNames: 'typeNames',
-  'platform.keyword': 'platform',
-};
+const ALIASES: Record<string, string> = { env: 'origin' };
 
 function conditions(query: Query, values: unknown[]): string {
   const all: string[] = [];
@@ -132,7 +126,7 @@ function condition(filter: Filter, values: unknown[]): string {
   const positive = (): string => {
     if (field === 'removed') return `removed = ($${values.push(filter.values[0] ?? 'false')})::boolean`;
     if (field === 'urn') return `urn = any($${values.push(filter.values)})`;
-    if (field === '_entityType') return `type = any($${values.push(filter.values.map(camel))})`;
+    if (field === '_entityType') return `type = any($${values.push(filter.values)})`;
     const at = (): string => `fields -> $${values.push(field)}::text`;
     switch (filter.condition ?? 'EQUAL') {
       case 'EXISTS':
@@ -162,8 +156,3 @@ function condition(filter: Filter, values: unknown[]): string {
 }
 
 const like = (text: string): string => text.replace(/[\\%_]/g, '\\$&');
-/** DATA_JOB → dataJob. */
-export const camel = (name: string): string =>
-  name === name.toUpperCase()
-    ? name.toLowerCase().replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
-    : name;

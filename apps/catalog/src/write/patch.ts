@@ -2,7 +2,7 @@ import { RequestError } from '@stack/http-server';
 import { isObject, type Json, type JsonObject } from '../model/json';
 
 export interface PatchOperation {
-  op: 'add' | 'remove' | 'replace' | 'test';
+  op: 'add' | 'remove' | 'replace';
   path: string;
   value?: Json;
 }
@@ -38,7 +38,6 @@ const KEYS: Record<string, Record<string, string[]>> = {
     'editableSchemaFieldInfo/*/globalTags/tags': ['tag'],
     'editableSchemaFieldInfo/*/glossaryTerms/terms': ['urn'],
   },
-  formInfo: {},
 };
 
 /** Lists of column lineage are named by what they are: `/fineGrainedLineages/<operation>/<downstream>/<query>/<upstream>`. */
