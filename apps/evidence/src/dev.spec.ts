@@ -78,17 +78,19 @@ const missing = [
       await eventually(
         'the first page',
         async () => {
-          await page.goto(`${url}/delays/carrier`);
           const title = page.getByRole('heading', { name: 'Delays by carrier' });
-          return title.waitFor({ timeout: 20_000 }).then(
-            () => true,
-            () => false,
-          );
+          return page
+            .goto(`${url}/delays/carrier`, { waitUntil: 'commit' })
+            .then(() => title.waitFor({ timeout: 30_000 }))
+            .then(
+              () => true,
+              () => false,
+            );
         },
-        90_000,
+        180_000,
       );
       watched.errors.length = 0;
-    }, 180_000);
+    }, 300_000);
     afterAll(async () => {
       await browser?.close();
       if (program?.exitCode === null) {
