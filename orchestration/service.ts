@@ -12,6 +12,7 @@ import {
   text,
 } from '@stack/model';
 import { fargate } from '@stack/ecs';
+import { datahubClient } from '@stack/catalog';
 import { airbyteClient } from '@stack/ingestion';
 import { leases, postgres } from '@stack/postgres';
 import { ensureDatabase } from '@stack/postgres/database';
@@ -60,6 +61,7 @@ export const orchestration = defineService({
     ...lakeWriter,
     ...dbtEnvironment,
     ...airbyteClient,
+    ...datahubClient,
     ...settings,
     STACK_SOCKET: stack.socket,
     STACK_NAME: stack.name,
@@ -119,7 +121,7 @@ export const orchestration = defineService({
     },
     // A run's DuckDB has a gigabyte of it.
     memory: '4Gi',
-    // It alone has what elsewhere several programs share: the loaded files' DuckDB, and so no lease and no Airbyte of ours.
+    // It alone has what elsewhere several programs share: the loaded files' DuckDB, and so no lease, and no Airbyte or catalogue of ours.
     apart: {
       env: {
         DAGSTER_CODE_HOST: '127.0.0.1',
@@ -128,6 +130,7 @@ export const orchestration = defineService({
         DBT_LOG_PATH: text`${own.volume('home')}/dbt/logs`,
         STACK_SOCKET: '',
         AIRBYTE_CONNECTION_ID: '',
+        DATAHUB_GMS_URL: '',
       },
     },
     folders: { '/inbox': stack.inbox, ...(flights && { '/flights': flights }), ...ownProject.folders },
