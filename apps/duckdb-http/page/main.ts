@@ -1,4 +1,5 @@
-import { download, Problem, query, tables, token, type TableInfo } from './api';
+import { Problem, Session } from '@stack/page';
+import { download, query, tables, type TableInfo } from './api';
 import { showChart } from './chart';
 import { Editor } from './editor';
 import { showGrid } from './grid';
@@ -20,6 +21,7 @@ let running: AbortController | undefined;
 /** Draws the chart of the result at hand, when it is looked at. */
 let draw: (() => void) | undefined;
 
+const session = new Session('duckdb-http', () => void start());
 const editor = new Editor(element('editor'), fromAddress() ?? 'SHOW TABLES', () => void run());
 
 function fromAddress(): string | null {
@@ -59,8 +61,7 @@ async function working(say: string, work: (signal: AbortSignal) => Promise<strin
 }
 
 function tell(error: unknown): void {
-  if (error instanceof Problem && error.status === 401)
-    return signIn(token.get() === null ? '' : 'This token isn’t one of this server’s.');
+  if (session.isMissing(error)) return;
   const message = error instanceof Error ? error.message : String(error);
   errorBox.textContent = message;
   if (error instanceof Problem) {
@@ -80,7 +81,7 @@ async function run(): Promise<void> {
   // What is shown is of another query until this one's answer is there.
   for (const place of [gridPlace, chartPlace]) place.classList.add('stale');
   await working('running …', async (signal) => {
-    const { table, bytes } = await query(sql, MOST_ROWS + 1, signal, (come) => {
+    const { table, bytes } = await query(session, sql, MOST_ROWS + 1, signal, (come) => {
       status.textContent = `reading … ${size(come)}`;
     });
     remember(sql);
@@ -111,7 +112,7 @@ async function show(view: 'grid' | 'chart', grid?: () => Promise<void>): Promise
 async function exportAs(format: string): Promise<void> {
   const sql = editor.text.trim();
   await working('exporting …', async (signal) => {
-    const blob = await download(sql, format, signal);
+    const blob = await download(session, sql, format, signal);
     const link = document.createElement('a');
     link.href = URL.createObjectURL(blob);
     link.download = `result.${format}`;
@@ -181,7 +182,7 @@ function listHistory(): void {
 }
 
 async function load(): Promise<void> {
-  const { tables: all, snapshot } = await tables();
+  const { tables: all, snapshot } = await tables(session);
   listTables(all);
   editor.know(all);
   element('sign-out').hidden = false;
@@ -191,23 +192,7 @@ async function load(): Promise<void> {
       : `published ${new Date(snapshot.publishedAt).toLocaleString()}`;
 }
 
-function signIn(why = ''): void {
-  const dialog = element<HTMLDialogElement>('sign-in');
-  element('sign-in-error').textContent = why;
-  if (!dialog.open) dialog.showModal();
-}
-
-/** A link may bring the token; it doesn't stay in the address. */
-function takeToken(): void {
-  const given = new URLSearchParams(location.search).get('token');
-  if (given === null) return;
-  token.set(given);
-  history.replaceState(null, '', `${location.pathname}${location.hash}`);
-}
-
 async function start(): Promise<void> {
-  listHistory();
-  if (token.get() === null) return signIn();
   try {
     await load();
     if (fromAddress() !== null) await run();
@@ -216,17 +201,7 @@ async function start(): Promise<void> {
   }
 }
 
-element<HTMLFormElement>('sign-in').addEventListener('close', () => {
-  const input = element<HTMLInputElement>('token');
-  token.set(input.value.trim());
-  input.value = '';
-  void start();
-});
-element('sign-in').addEventListener('cancel', (event) => event.preventDefault());
-element('sign-out').addEventListener('click', () => {
-  token.forget();
-  location.reload();
-});
+element('sign-out').addEventListener('click', () => session.signOut());
 runButton.addEventListener('click', () => void run());
 cancelButton.addEventListener('click', () => running?.abort());
 element('show-grid').addEventListener('click', () => void show('grid'));
@@ -251,5 +226,5 @@ addEventListener('hashchange', () => {
   void run();
 });
 
-takeToken();
-void start();
+listHistory();
+session.begin();

@@ -1,12 +1,11 @@
 import accepts from '@fastify/accepts';
 import cors from '@fastify/cors';
-import { secretCommand } from '@stack/http-server';
+import { secretCommand, servePage } from '@stack/http-server';
 import type { FastifyInstance } from 'fastify';
 import { authorize, requireAdmin } from '../access/authorize';
 import { catalogRoutes } from './catalog';
 import { description } from './description';
 import { mosaicRoutes } from './mosaic';
-import { pageRoutes } from './page';
 import { queryRoutes } from './query';
 import { describeSnapshot, type Reading, snapshotAge } from './reading';
 import { HEALTH, METRICS } from './schemas';
@@ -59,7 +58,13 @@ export async function routes(server: FastifyInstance, reading: Reading): Promise
     reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
   );
 
-  await pageRoutes(server, settings.pageDir);
+  await servePage(server, {
+    unit: 'duckdb-http',
+    dir: settings.pageDir,
+    addresses: ['/sql/'],
+    prefix: '/sql/',
+  });
+  server.get('/sql', { schema: { hide: true } }, async (_request, reply) => reply.redirect('/sql/'));
   await server.register((mosaic) => mosaicRoutes(mosaic, reading, GUIDE));
 
   await server.register(async (v1) => {
