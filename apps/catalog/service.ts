@@ -26,16 +26,19 @@ export const catalog = defineService({
   },
   ready: httpReady('http', '/health'),
   native: {
-    plan: async (context) => nodeProgram(context, { sources: [`${context.dist}-model/model.json`] }),
+    plan: async (context) =>
+      nodeProgram(context, {
+        sources: [`${context.dist}-model/model.json`, `${context.dist}-page/page.js`],
+      }),
   },
   docker: {
     image: 'stack/catalog:dev',
-    build: { from: 'node', files: { model: 'dist/apps/catalog-model' } },
-    env: { ALLOWED_HOSTS: own.host('http'), CATALOG_MODEL_DIR: '/app/model' },
+    build: { from: 'node', files: { model: 'dist/apps/catalog-model', page: 'dist/apps/catalog-page' } },
+    env: { ALLOWED_HOSTS: own.host('http'), CATALOG_MODEL_DIR: '/app/model', CATALOG_PAGE_DIR: '/app/page' },
     health: nodeHealth,
   },
   aws: { none: 'DataHub itself, or its cloud, is what production writes to: emitters take its address' },
-  route: { port: 'http' },
+  route: { port: 'http', token: 'token' },
   memory: '768Mi',
 });
 

@@ -27,7 +27,7 @@ export async function createCatalog(
   const database = await Database.open(settings.databaseUrl, MIGRATIONS, (error) =>
     server.log.warn({ err: error }, 'a connection to PostgreSQL was lost'),
   );
-  routes(server, {
+  await routes(server, {
     settings,
     model,
     aspects: new Aspects(database, model),

@@ -7,6 +7,8 @@ export interface Settings {
   apiToken: string;
   /** The model that build-model.mjs built. */
   modelFile: string;
+  /** The page that build-page.mjs built. */
+  pageDir: string;
   /** Bytes of the largest request: the client sends batches of up to 15 MB. */
   bodyLimit: number;
 }
@@ -18,6 +20,7 @@ export function settingsFromEnvironment(env: NodeJS.ProcessEnv = process.env): S
     databaseUrl: required(env, 'DATABASE_URL'),
     apiToken: required(env, 'API_TOKEN'),
     modelFile: join(dir, 'model.json'),
+    pageDir: env.CATALOG_PAGE_DIR ?? join(__dirname, '../catalog-page'),
     bodyLimit: whole(env, 'BODY_LIMIT', 25_165_824),
   };
 }

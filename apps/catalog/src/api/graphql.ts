@@ -43,6 +43,9 @@ const MOST = 10_000;
 /** What comes after the third step is `3+`; there is an end all the same. */
 const FURTHEST = 20;
 
+/** What hits are counted by. */
+const FACETS: Record<string, string> = { _entityType: 'Type', platform: 'Platform' };
+
 /** `POST /api/graphql`: search, entities and lineage as DataHub's CLI and SDK ask for them. */
 export function graphqlRoutes(server: FastifyInstance, context: Context): void {
   const { model, aspects, relationships, search } = context;
@@ -75,8 +78,28 @@ export function graphqlRoutes(server: FastifyInstance, context: Context): void {
       hits.map(({ urn }) => ({ entity: entity(urn), matchedFields: [], extraProperties: [] }));
     const found = async (input: SearchInput) => {
       const [start, count] = pageOf(input);
-      const { total, hits } = await search.find(queryOf(input), start, count);
-      return { start, count: hits.length, total, searchResults: resultsOf(hits), facets: [] };
+      const query = queryOf(input);
+      const { total, hits } = await search.find(query, start, count);
+      return {
+        start,
+        count: hits.length,
+        total,
+        searchResults: resultsOf(hits),
+        facets: () => facetsOf(query),
+      };
+    };
+    const facetsOf = async (query: Query) => {
+      const all = await search.facets(query);
+      return [...new Set(all.map(({ field }) => field))].map((field) => ({
+        field,
+        displayName: FACETS[field],
+        aggregations: all
+          .filter((one) => one.field === field)
+          .map(({ value, count }) => ({
+            value: field === '_entityType' ? camelToSnake(value) : value,
+            count,
+          })),
+      }));
     };
     const alongLineage = async (input: SearchInput) => {
       const [start, count] = input.scrollId ? [Number(input.scrollId) || 0, pageOf(input)[1]] : pageOf(input);

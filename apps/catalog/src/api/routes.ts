@@ -1,5 +1,5 @@
 import { timingSafeEqual } from 'node:crypto';
-import { RequestError, secretCommand } from '@stack/http-server';
+import { RequestError, secretCommand, servePage } from '@stack/http-server';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Model } from '../model/model';
 import type { Settings } from '../settings';
@@ -12,6 +12,7 @@ import { entityRoutes } from './entities';
 import { graphqlRoutes } from './graphql';
 import { openapiRoutes } from './openapi';
 import { timelineRoutes } from './timeline';
+import { viewRoutes } from './view';
 
 export interface Context {
   settings: Settings;
@@ -39,18 +40,18 @@ const CONFIG = {
   managedIngestion: { enabled: false },
 };
 
-/** What a browser that was sent here is told. */
-const GUIDE = {
-  service: "catalog: DataHub's API, for its clients (acryl-datahub) and its command line",
-  use: 'DATAHUB_GMS_URL=<this address> DATAHUB_GMS_TOKEN=<token> datahub get --urn <urn>',
-  token: `${secretCommand('catalog', 'token')} prints it`,
-  health: '/health needs no token',
-};
+/** Addresses of entities in DataHub's own pages, where they aren't named by their type. */
+const PAGES = ['tasks', 'pipelines', 'user', 'group'];
 
-/** DataHub's addresses, with a token. */
-export function routes(server: FastifyInstance, context: Context): void {
+/** DataHub's addresses, with a token, and the page. */
+export async function routes(server: FastifyInstance, context: Context): Promise<void> {
   const authorize = authorizer(context.settings.apiToken);
-  server.get('/', async () => GUIDE);
+  await servePage(server, {
+    unit: 'catalog',
+    dir: context.settings.pageDir,
+    addresses: ['/', ...[...context.model.entityTypes, ...PAGES].map((name) => `/${name}/*`)],
+    prefix: '/page/',
+  });
   server.get('/health', async () => {
     await context.aspects.exists(ACTOR);
     return { status: 'ok' };
@@ -58,7 +59,7 @@ export function routes(server: FastifyInstance, context: Context): void {
   server.register(async (scope) => {
     scope.addHook('onRequest', authorize);
     scope.get('/config', async () => CONFIG);
-    for (const add of [aspectRoutes, entityRoutes, openapiRoutes, timelineRoutes, graphqlRoutes])
+    for (const add of [aspectRoutes, entityRoutes, openapiRoutes, timelineRoutes, graphqlRoutes, viewRoutes])
       add(scope, context);
   });
 }

@@ -8,6 +8,14 @@ export interface StoredEvent {
   system: JsonObject;
 }
 
+/** One of several entities'. */
+export interface EntityEvent {
+  urn: string;
+  /** Milliseconds since 1970. */
+  at: number;
+  value: JsonObject;
+}
+
 /** Timeseries aspects: runs, profiles, usage. */
 export class Events {
   constructor(private readonly database: Database) {}
@@ -28,6 +36,38 @@ export class Events {
       at: Number(at),
       value: JSON.parse(value) as JsonObject,
       system: JSON.parse(system) as JsonObject,
+    }));
+  }
+
+  /** The newest of each of some entities. @param each how many of one */
+  latest(urns: readonly string[], aspect: string, each: number): Promise<EntityEvent[]> {
+    return this.ofMany(
+      `select e.urn, e.at, e.value from unnest($1::text[]) u(urn) cross join lateral
+         (select urn, at, value from events where urn = u.urn and aspect = $2 order by at desc limit $3) e`,
+      [urns, aspect, each],
+    );
+  }
+
+  /** The newest of what points to some entities. @param types of relationships */
+  ofPointing(
+    urns: readonly string[],
+    types: readonly string[],
+    aspect: string,
+    limit: number,
+  ): Promise<EntityEvent[]> {
+    return this.ofMany(
+      `select urn, at, value from events where aspect = $3 and urn in
+         (select source from edges where target = any($1) and type = any($2)) order by at desc limit $4`,
+      [urns, types, aspect, limit],
+    );
+  }
+
+  private async ofMany(sql: string, values: unknown[]): Promise<EntityEvent[]> {
+    const rows = await this.database.rows<{ urn: string; at: string; value: string }>(sql, values);
+    return rows.map(({ urn, at, value }) => ({
+      urn,
+      at: Number(at),
+      value: JSON.parse(value) as JsonObject,
     }));
   }
 

@@ -95,7 +95,31 @@ export class Relationships {
     return { nodes: [...degrees].map(([one, degree]) => ({ urn: one, degree })), edges };
   }
 
-  private step(urns: readonly string[], direction: 'UPSTREAM' | 'DOWNSTREAM'): Promise<LineageEdge[]> {
+  /** What points to some of them. */
+  pointingTo(urns: readonly string[], types: readonly string[]): Promise<(Related & { target: string })[]> {
+    return this.database.rows<Related & { target: string }>(
+      'select distinct source as urn, type, target from edges where target = any($1) and type = any($2) order by 1, 2, 3',
+      [urns, types],
+    );
+  }
+
+  /** Those of some entities that say which of their columns come from where. */
+  tellingOfColumns = (urns: readonly string[]): Promise<Set<string>> =>
+    this.telling(urns, `source like 'urn:li:schemaField:%'`);
+
+  /** Those of some tables that say themselves what they come from. */
+  tellingOfTables = (urns: readonly string[]): Promise<Set<string>> => this.telling(urns, 'source = owner');
+
+  private async telling(urns: readonly string[], where: string): Promise<Set<string>> {
+    const rows = await this.database.rows<{ owner: string }>(
+      `select distinct owner from edges where owner = any($1) and lineage is not null and ${where}`,
+      [urns],
+    );
+    return new Set(rows.map(({ owner }) => owner));
+  }
+
+  /** Edges that data takes in or out of some entities, or columns. */
+  step(urns: readonly string[], direction: 'UPSTREAM' | 'DOWNSTREAM'): Promise<LineageEdge[]> {
     // A lineage of 'up' says that data flows from the target to the source.
     const [out, back] = direction === 'UPSTREAM' ? ['up', 'down'] : ['down', 'up'];
     const flow = `case when lineage = 'up' then target else source end as "from", case when lineage = 'up' then source else target end as "to"`;

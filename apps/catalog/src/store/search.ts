@@ -25,6 +25,13 @@ export interface Hit {
   name: string;
 }
 
+export interface Facet {
+  /** As filters name it. */
+  field: string;
+  value: string;
+  count: number;
+}
+
 /** As many are counted; of more, that there are more. */
 export const COUNTED = 10_000;
 /** As many are ranked. */
@@ -80,6 +87,28 @@ export class Search {
       values,
     );
     return Number(row?.n);
+  }
+
+  /** How many hits have which type and platform, the most first; of the first COUNTED. */
+  facets(query: Query): Promise<Facet[]> {
+    const values: unknown[] = [];
+    return this.database.rows<Facet>(
+      `with found as materialized (select type, fields -> 'platform' as platforms from entities
+         where ${matching(query, values)} limit ${COUNTED})
+       select '_entityType' as field, type as value, count(*)::int as count from found group by 2
+       union all select 'platform', p, count(*)::int from found, jsonb_array_elements_text(platforms) p group by 2
+       order by 1, 3 desc, 2`,
+      values,
+    );
+  }
+
+  /** Names and kinds of those of some URNs that there are entities of. */
+  async named(urns: readonly string[]): Promise<Map<string, { name: string; kind?: string }>> {
+    const rows = await this.database.rows<{ urn: string; name: string; kind: string | null }>(
+      `select urn, name, fields -> 'typeNames' ->> 0 as kind from entities where urn = any($1)`,
+      [urns],
+    );
+    return new Map(rows.map(({ urn, name, kind }) => [urn, { name, kind: kind ?? undefined }]));
   }
 
   /** Those of some URNs that there are entities of. */

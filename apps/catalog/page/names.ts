@@ -1,0 +1,51 @@
+/** What entities are called, and where their pages are. */
+
+/** Types that people look for, by DataHub's name in GraphQL. */
+export const TYPES: Record<string, { type: string; words: string }> = {
+  DATASET: { type: 'dataset', words: 'Tables and files' },
+  DASHBOARD: { type: 'dashboard', words: 'Dashboards' },
+  CHART: { type: 'chart', words: 'Charts' },
+  DATA_FLOW: { type: 'dataFlow', words: 'Pipelines' },
+  DATA_JOB: { type: 'dataJob', words: 'Jobs' },
+  CONTAINER: { type: 'container', words: 'Schemas and folders' },
+  GLOSSARY_TERM: { type: 'glossaryTerm', words: 'Terms' },
+  TAG: { type: 'tag', words: 'Tags' },
+  DOMAIN: { type: 'domain', words: 'Domains' },
+  CORP_USER: { type: 'corpuser', words: 'People' },
+  CORP_GROUP: { type: 'corpGroup', words: 'Groups' },
+  MLMODEL: { type: 'mlModel', words: 'Models' },
+};
+
+const WORDS: Record<string, string> = {
+  dataset: 'Dataset',
+  dataFlow: 'Pipeline',
+  dataJob: 'Job',
+  dataProcessInstance: 'Run',
+  corpuser: 'Person',
+  corpGroup: 'Group',
+  glossaryTerm: 'Term',
+  mlModel: 'Model',
+};
+
+/** One of a type in a word. */
+export const word = (type: string): string => WORDS[type] ?? type[0]!.toUpperCase() + type.slice(1);
+
+/** `dataset` of `urn:li:dataset:(…)`. */
+export const typeOf = (urn: string): string => urn.split(':', 3)[2] ?? '';
+
+/** The address of an entity's page. */
+export const pageOf = (urn: string, view?: Record<string, string | undefined>): string => {
+  const given = Object.entries(view ?? {}).filter((one): one is [string, string] => Boolean(one[1]));
+  const query = given.length > 0 ? `?${new URLSearchParams(given).toString()}` : '';
+  return `/${typeOf(urn)}/${encodeURIComponent(urn)}${query}`;
+};
+
+/** The URN in a page's address; undefined where it isn't an entity's. */
+export const urnIn = (path: string): string | undefined => {
+  const found = /^\/[a-zA-Z]+\/(urn(?::|%3A).+?)\/?$/i.exec(path)?.[1];
+  try {
+    return found && decodeURIComponent(found);
+  } catch {
+    return undefined;
+  }
+};

@@ -1,0 +1,86 @@
+import type { Check } from '../src/view/types';
+import { h, table, when } from './dom';
+import { list, record, text } from './json';
+
+/** Where an assertion keeps what it is about. */
+const ABOUT = [
+  'datasetAssertion',
+  'customAssertion',
+  'fieldAssertion',
+  'sqlAssertion',
+  'volumeAssertion',
+  'freshnessAssertion',
+];
+const about = ({ info }: Check): Record<string, unknown> =>
+  ABOUT.map((name) => record(info[name])).find((one) => Object.keys(one).length > 0) ?? {};
+
+/** Columns that a check looks at. */
+export function fieldsOf(check: Check): string[] {
+  const { fields, field } = about(check);
+  return [...new Set([...list(fields), field].map(text).filter(Boolean))].map((urn) =>
+    urn.slice(urn.lastIndexOf(',') + 1, -1),
+  );
+}
+
+const result = (check: Check, at = 0): string => text(record(check.runs[at]?.value.result).type);
+
+export const failing = (checks: readonly Check[]): number =>
+  checks.filter((check) => ['FAILURE', 'ERROR'].includes(result(check))).length;
+
+const WORDS: Record<string, [string, string, string]> = {
+  SUCCESS: ['✓', 'passed', 'good'],
+  FAILURE: ['✗', 'failed', 'bad'],
+  ERROR: ['!', 'could not run', 'bad'],
+};
+const wordsOf = (type: string): [string, string, string] => WORDS[type] ?? ['–', 'has not run', 'muted'];
+
+/** What it asserts. */
+function nameOf(check: Check): string {
+  const { nativeType, operator, aggregation } = about(check);
+  return (
+    text(check.info.description) ||
+    text(nativeType) ||
+    [aggregation, operator].map(text).filter(Boolean).join(' ') ||
+    check.urn
+  );
+}
+
+/** Its last result, as a sign. */
+export function mark(check: Check): HTMLElement {
+  const [sign, words, tone] = wordsOf(result(check));
+  const said = `${nameOf(check)} ${words}`;
+  return h('span', { class: `mark ${tone}`, title: said, role: 'img', 'aria-label': said }, sign);
+}
+
+export function showQuality(place: HTMLElement, checks: readonly Check[]): void {
+  const order = (check: Check): number => ['FAILURE', 'ERROR', '', 'SUCCESS'].indexOf(result(check));
+  const sorted = [...checks].sort((a, b) => order(a) - order(b) || nameOf(a).localeCompare(nameOf(b)));
+  place.append(
+    table(
+      'Quality',
+      ['Result', 'Check', 'Column', 'By', 'Last run', 'Before'],
+      sorted.map((check) => {
+        const [sign, words, tone] = wordsOf(result(check));
+        return [
+          h('span', { class: tone }, `${sign} ${words}`),
+          nameOf(check),
+          h('code', {}, fieldsOf(check).join(', ')),
+          toolOf(check),
+          check.runs[0] ? when(check.runs[0].at) : '',
+          h('span', {}, ...check.runs.slice(1).map((run, i) => past(check, run.at, i + 1))),
+        ];
+      }),
+    ),
+  );
+}
+
+const toolOf = ({ info }: Check): string => {
+  const { expectation_suite_name: suite, dbt_unique_id: dbt } = record(info.customProperties);
+  return suite ? 'Great Expectations' : dbt || record(info.customAssertion).type === 'dbt' ? 'dbt' : '';
+};
+
+function past(check: Check, at: number, run: number): HTMLElement {
+  const [sign, words, tone] = wordsOf(result(check, run));
+  const said = `${words} ${new Date(at).toLocaleString('en-GB')}`;
+  return h('span', { class: `mark ${tone}`, title: said, role: 'img', 'aria-label': said }, sign);
+}
