@@ -8,7 +8,6 @@ export interface Column {
   name: string;
   type: string;
   description: string;
-  isNullable: boolean;
   isKey: boolean;
   tags: string[];
 }
@@ -31,7 +30,6 @@ export function columnsOf({ aspects }: EntityView): Column[] {
         name: plain(text(field.fieldPath)),
         type: text(field.nativeDataType),
         description: text(more?.description) || text(field.description),
-        isNullable: field.nullable !== false,
         isKey: field.isPartOfKey === true,
         tags: tags.map((one) => text(record(one).tag).split(':').slice(3).join(':')),
       };
@@ -57,7 +55,7 @@ export function showColumns(place: HTMLElement, entity: EntityView, columns: rea
         ['Column', 'Type', 'Description', 'Tests', 'Look at'],
         fit.map((column) => [
           h('span', {}, h('code', {}, column.name), column.isKey && h('span', { class: 'badge' }, 'key')),
-          h('span', { class: 'muted' }, column.type, column.isNullable ? '' : ' not null'),
+          h('span', { class: 'muted' }, column.type),
           h('span', {}, column.description, ...column.tags.map((tag) => h('span', { class: 'badge' }, tag))),
           h('span', {}, ...checksOf(entity.checks, column.name).map(mark)),
           h(

@@ -1,9 +1,9 @@
 import { select } from 'd3-selection';
 import { zoom, zoomIdentity, type ZoomTransform } from 'd3-zoom';
-import type { GraphEdge, GraphNode } from '../src/view/types';
+import type { GraphNode } from '../src/view/types';
 import { count, h } from './dom';
-import { type Box, SHOWN_COLUMNS } from './layout';
-import { pageOf, typeOf, word } from './names';
+import { type Box, type Route, SHOWN_COLUMNS, STEP } from './layout';
+import { kindOf, pageOf } from './names';
 
 export interface GraphActions {
   /** What the button on a node does, and its words; none without. */
@@ -12,6 +12,8 @@ export interface GraphActions {
 
 /** Below this scale nobody reads: boxes are only drawn. */
 const READABLE = 0.35;
+/** Pixels from the rim at which something isn't in sight any more: its button would not be. */
+const EDGE = 40;
 /** Around what is in sight, in pixels of the graph, boxes are there already. */
 const MARGIN = 300;
 
@@ -27,12 +29,14 @@ export class GraphView {
   private readonly elements = new Map<string, HTMLElement>();
   private boxes: Box[] = [];
   private byUrn = new Map<string, Box>();
-  private edges: { from: Box; to: Box }[] = [];
+  private edges: { from: Box; to: Box; points: Route['points'] }[] = [];
   private transform: ZoomTransform = zoomIdentity;
   private current = '';
   /** What belongs to the box that is looked at. */
   private path: ReadonlySet<string> = new Set();
   private isDrawing = false;
+  /** The page's, read once: asking for them makes the browser work out all styles. */
+  private colours?: { edge: string; lit: string; box: string };
 
   constructor(private readonly actions: GraphActions) {
     this.element = h(
@@ -51,19 +55,28 @@ export class GraphView {
       this.layer,
     );
     select(this.element)
-      .call(this.behaviour.on('zoom', ({ transform }: { transform: ZoomTransform }) => this.move(transform)))
+      .call(
+        this.behaviour
+          .on('start', () => this.element.classList.add('moving'))
+          .on('end', () => this.element.classList.remove('moving'))
+          .on('zoom', ({ transform }: { transform: ZoomTransform }) => this.move(transform)),
+      )
       .on('dblclick.zoom', null);
     new ResizeObserver(() => this.draw()).observe(this.element);
+    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
+      this.colours = undefined;
+      this.draw();
+    });
   }
 
   /** @param root the box that is first in the tab order @param keep a box that stays where it is on the screen */
-  show(boxes: Box[], edges: readonly GraphEdge[], root: string, keep?: string): void {
+  show(boxes: Box[], routes: readonly Route[], root: string, keep?: string): void {
     const before = keep === undefined ? undefined : this.byUrn.get(keep);
     this.boxes = boxes;
     this.byUrn = new Map(boxes.map((box) => [box.node.urn, box]));
-    this.edges = edges.flatMap(({ from, to }) => {
+    this.edges = routes.flatMap(({ from, to, points }) => {
       const [a, b] = [this.byUrn.get(from), this.byUrn.get(to)];
-      return a && b ? [{ from: a, to: b }] : [];
+      return a && b ? [{ from: a, to: b, points }] : [];
     });
     for (const element of this.elements.values()) element.remove();
     this.elements.clear();
@@ -90,11 +103,18 @@ export class GraphView {
     this.behaviour.scaleBy(select(this.element), by);
   }
 
-  focusOn(urn: string): void {
+  /** @param beside steps to the right, or to the left, that are in sight too */
+  focusOn(urn: string, beside = 0): void {
     const box = this.byUrn.get(urn);
     if (!box) return;
     this.current = urn;
-    this.centre(box);
+    const more = Math.abs(beside) * STEP;
+    this.centre({
+      x: box.x + Math.min(0, beside) * STEP,
+      y: box.y,
+      width: box.width + more,
+      height: box.height,
+    });
     this.paint();
     this.elements.get(urn)?.querySelector('a')?.focus({ preventScroll: true });
   }
@@ -103,15 +123,7 @@ export class GraphView {
   private begin(root: string): void {
     this.fit();
     const box = this.byUrn.get(root);
-    if (box && this.transform.k < 0.6) {
-      const { width, height } = this.size();
-      const k = 0.8;
-      this.set(
-        zoomIdentity
-          .translate(width / 2 - (box.x + box.width / 2) * k, height / 2 - (box.y + box.height / 2) * k)
-          .scale(k),
-      );
-    }
+    if (box && this.transform.k < 0.6) this.middle(box, 0.8);
   }
 
   private size(): { width: number; height: number } {
@@ -122,19 +134,22 @@ export class GraphView {
     select(this.element).call(this.behaviour.transform, transform);
   }
 
-  /** Moves it into sight, if it isn't. */
-  private centre(box: Box): void {
+  /** Moves a part of the graph into sight, if it isn't. */
+  private centre(part: Pick<Box, 'x' | 'y' | 'width' | 'height'>): void {
     const { width, height } = this.size();
-    const [left, top] = this.transform.apply([box.x, box.y]);
-    const [right, bottom] = this.transform.apply([box.x + box.width, box.y + box.height]);
+    const [left, top] = this.transform.apply([part.x, part.y]);
+    const [right, bottom] = this.transform.apply([part.x + part.width, part.y + part.height]);
     const isReadable = this.transform.k >= READABLE;
-    if (isReadable && left > 0 && top > 0 && right < width && bottom < height) return;
-    const k = isReadable ? this.transform.k : 0.8;
-    this.set(
-      zoomIdentity
-        .translate(width / 2 - (box.x + box.width / 2) * k, height / 2 - (box.y + box.height / 2) * k)
-        .scale(k),
-    );
+    const isInside = left > EDGE && top > EDGE && right < width - EDGE && bottom < height - EDGE;
+    if (!isReadable || !isInside) this.middle(part, isReadable ? this.transform.k : 0.8);
+  }
+
+  private middle(
+    { x, y, width: w, height: hgt }: Pick<Box, 'x' | 'y' | 'width' | 'height'>,
+    k: number,
+  ): void {
+    const { width, height } = this.size();
+    this.set(zoomIdentity.translate(width / 2 - (x + w / 2) * k, height / 2 - (y + hgt / 2) * k).scale(k));
   }
 
   private move(transform: ZoomTransform): void {
@@ -195,40 +210,48 @@ export class GraphView {
     }
     const context = this.canvas.getContext('2d')!;
     const { x, y, k } = this.transform;
-    const style = getComputedStyle(this.element);
+    const { edge, lit, box: plain } = (this.colours ??= this.readColours());
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, this.canvas.width, this.canvas.height);
     context.setTransform(k * ratio, 0, 0, k * ratio, x * ratio, y * ratio);
     for (const isLit of [false, true]) {
       context.beginPath();
-      for (const { from, to } of this.edges) {
+      for (const { from, to, points } of this.edges) {
         if ((this.path.has(from.node.urn) && this.path.has(to.node.urn)) !== isLit) continue;
-        const [x1, y1, x2, y2] = [from.x + from.width, from.y + from.height / 2, to.x, to.y + to.height / 2];
-        if (Math.max(x1, x2) < sight.left || Math.min(x1, x2) > sight.right) continue;
-        if (Math.max(y1, y2) < sight.top || Math.min(y1, y2) > sight.bottom) continue;
-        const bend = Math.max(30, Math.abs(x2 - x1) / 2);
-        context.moveTo(x1, y1);
-        context.bezierCurveTo(x1 + bend, y1, x2 - bend, y2, x2, y2);
+        const [first, last] = [points[0], points.at(-1)];
+        if (!first || !last) continue;
+        if (Math.max(first.x, last.x) < sight.left || Math.min(first.x, last.x) > sight.right) continue;
+        const heights = points.map((point) => point.y);
+        if (Math.max(...heights) < sight.top || Math.min(...heights) > sight.bottom) continue;
+        context.moveTo(first.x, first.y);
+        points.slice(1).forEach((point, i) => {
+          const before = points[i]!;
+          const middle = (before.x + point.x) / 2;
+          context.bezierCurveTo(middle, before.y, middle, point.y, point.x, point.y);
+        });
       }
-      context.strokeStyle = style.getPropertyValue(isLit ? '--accent' : '--edge');
+      context.strokeStyle = isLit ? lit : edge;
       context.lineWidth = (isLit ? 2 : 1.2) / Math.max(k, 0.5);
       context.stroke();
     }
     if (!withBoxes) return;
     for (const { node, x: left, y: top, width: w, height: hgt } of this.boxes) {
-      context.fillStyle = style.getPropertyValue(
-        node.degree === 0 || this.path.has(node.urn) ? '--accent' : '--muted',
-      );
+      context.fillStyle = node.degree === 0 || this.path.has(node.urn) ? lit : plain;
       context.fillRect(left, top, w, hgt);
     }
   }
 
+  private readColours(): { edge: string; lit: string; box: string } {
+    const style = getComputedStyle(this.element);
+    const [edge, lit, box] = ['--edge', '--accent', '--muted'].map((name) => style.getPropertyValue(name));
+    return { edge: edge!, lit: lit!, box: box! };
+  }
+
   private build({ node, x, y, width, height }: Box): HTMLElement {
-    const kind = [node.kind ?? word(typeOf(node.urn)), node.platform].filter(Boolean).join(' · ');
+    const kind = kindOf(node);
     const far = Math.abs(node.degree);
     const where =
       far === 0 ? 'where this began' : `${count(far, 'step')} ${node.degree < 0 ? 'upstream' : 'downstream'}`;
-    const columns = node.columns.length > 0 ? `, columns ${node.columns.join(', ')}` : '';
     const possible = node.isPossible ? ', reads the table, its columns aren’t known' : '';
     const action = this.actions.button(node);
     const more = node.columns.length - SHOWN_COLUMNS;
@@ -244,10 +267,10 @@ export class GraphView {
         {
           href: pageOf(node.urn, { tab: 'lineage' }),
           title: `${node.name}\n${node.urn}`,
-          'aria-label': `${node.name}, ${kind}, ${where}${columns}${possible}`,
         },
         h('span', { class: 'name' }, node.name),
         h('span', { class: 'kind' }, kind),
+        h('span', { class: 'unseen' }, `, ${where}${possible}`),
         ...node.columns.slice(0, SHOWN_COLUMNS).map((column) => h('code', {}, column)),
         more > 0 && h('span', { class: 'kind' }, `${more} more`),
       ),

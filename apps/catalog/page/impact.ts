@@ -2,7 +2,7 @@ import type { EntityView, Graph, GraphNode } from '../src/view/types';
 import { columnsOf } from './columns';
 import { count, h, select, table } from './dom';
 import type { Shell } from './main';
-import { pageOf, typeOf, word } from './names';
+import { kindOf, pageOf } from './names';
 
 /** Of as many, owners are asked for. */
 const MOST_OWNERS = 500;
@@ -107,7 +107,7 @@ function section(
         .sort((a, b) => a.degree - b.degree || a.name.localeCompare(b.name))
         .map((node) => [
           h('a', { href: pageOf(node.urn) }, node.name),
-          [node.kind ?? word(typeOf(node.urn)), node.platform].filter(Boolean).join(' · '),
+          kindOf(node),
           node.degree,
           ...(isColumn ? [h('code', {}, node.columns.join(', ')), node.tests.length || ''] : []),
           (owners.get(node.urn) ?? []).map(name).join(', '),

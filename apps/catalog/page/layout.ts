@@ -9,9 +9,18 @@ export interface Box {
   height: number;
 }
 
+/** A line from box to box, through points. */
+export interface Route {
+  from: string;
+  to: string;
+  points: { x: number; y: number }[];
+}
+
 /** Columns that a box names; the rest is a number. */
 export const SHOWN_COLUMNS = 8;
-const [WIDTH, HEIGHT, LINE] = [240, 46, 18];
+const [WIDTH, HEIGHT, LINE, GAP] = [240, 46, 18, 80];
+/** From a box to the next layer's. */
+export const STEP = WIDTH + GAP;
 /** From as many on, speed counts more than the fewest crossings. */
 const MANY = 300;
 
@@ -20,7 +29,7 @@ const COMMON = {
   'elk.direction': 'RIGHT',
   'elk.edgeRouting': 'POLYLINE',
   'elk.spacing.nodeNode': '14',
-  'elk.layered.spacing.nodeNodeBetweenLayers': '80',
+  'elk.layered.spacing.nodeNodeBetweenLayers': String(GAP),
 };
 const QUICK = {
   'elk.layered.thoroughness': '1',
@@ -30,28 +39,38 @@ const QUICK = {
 
 let elk: InstanceType<typeof ELK> | undefined;
 
-/** Where each box is: data flows to the right. Worked out beside the page, which stays usable. */
-export async function layOut(nodes: readonly GraphNode[], edges: readonly GraphEdge[]): Promise<Box[]> {
+/** Where each box and each line is: data flows to the right. Worked out beside the page, which stays usable. */
+export async function layOut(
+  nodes: readonly GraphNode[],
+  edges: readonly GraphEdge[],
+): Promise<{ boxes: Box[]; routes: Route[] }> {
   elk ??= new ELK({ workerUrl: '/page/elk-worker.min.js' });
   const height = ({ columns }: GraphNode): number =>
     HEIGHT + LINE * Math.min(columns.length, SHOWN_COLUMNS + 1);
+  const ids = new Map(nodes.map(({ urn }, i) => [urn, `n${i}`]));
+  const known = edges.filter(({ from, to }) => ids.has(from) && ids.has(to));
   const graph: ElkNode = {
     id: 'all',
     layoutOptions: { ...COMMON, ...(nodes.length > MANY ? QUICK : {}) },
     children: nodes.map((node, i) => ({ id: `n${i}`, width: WIDTH, height: height(node) })),
-    edges: edgesOf(nodes, edges),
+    edges: known.map(({ from, to }, i) => ({
+      id: `e${i}`,
+      sources: [ids.get(from)!],
+      targets: [ids.get(to)!],
+    })),
   };
-  const { children = [] } = await elk.layout(graph);
-  return children.map(({ x = 0, y = 0 }, i) => {
+  const placed = await elk.layout(graph);
+  const boxes = (placed.children ?? []).map(({ x = 0, y = 0 }, i) => {
     const node = nodes[i]!;
     return { node, x, y, width: WIDTH, height: height(node) };
   });
-}
-
-function edgesOf(nodes: readonly GraphNode[], edges: readonly GraphEdge[]): NonNullable<ElkNode['edges']> {
-  const ids = new Map(nodes.map(({ urn }, i) => [urn, `n${i}`]));
-  return edges.flatMap(({ from, to }, i) => {
-    const [source, target] = [ids.get(from), ids.get(to)];
-    return source && target ? [{ id: `e${i}`, sources: [source], targets: [target] }] : [];
-  });
+  const routes = (placed.edges ?? []).map(({ sections = [] }, i) => ({
+    ...known[i]!,
+    points: sections.flatMap(({ startPoint, bendPoints = [], endPoint }) => [
+      startPoint,
+      ...bendPoints,
+      endPoint,
+    ]),
+  }));
+  return { boxes, routes };
 }

@@ -4,7 +4,7 @@ import { count, h, select, table } from './dom';
 import { GraphView } from './graph-view';
 import { layOut } from './layout';
 import type { Shell } from './main';
-import { pageOf, typeOf, word } from './names';
+import { kindOf, pageOf } from './names';
 import { ShownGraph } from './shown-graph';
 
 const DEPTHS = [
@@ -96,7 +96,7 @@ export async function showLineage(
   async function redraw(keep: string, change: () => void): Promise<void> {
     change();
     await draw(keep);
-    graph.focusOn(keep);
+    graph.focusOn(keep, shown!.degreeOf(keep) < 0 ? -1 : 1);
   }
 
   async function draw(keep?: string): Promise<void> {
@@ -108,9 +108,9 @@ export async function showLineage(
       return;
     }
     said.textContent = `placing ${words} …`;
-    const boxes = await layOut(nodes, edges);
+    const { boxes, routes } = await layOut(nodes, edges);
     if (!body.contains(graph.element)) body.replaceChildren(graph.element);
-    graph.show(boxes, edges, shown!.root, keep);
+    graph.show(boxes, routes, shown!.root, keep);
     said.textContent = nodes.length === 1 ? 'nothing is known to lead here, or from here' : words;
   }
 
@@ -156,7 +156,7 @@ export async function showLineage(
         { role: 'group', 'aria-label': 'Zoom' },
         press('−', 'Zoom out', () => graph.scale(0.8)),
         press('+', 'Zoom in', () => graph.scale(1.25)),
-        press('Fit', 'Show all', () => graph.fit()),
+        press('Fit', 'Fit all', () => graph.fit()),
       ),
       said,
     ),
@@ -174,7 +174,7 @@ function asList(nodes: readonly GraphNode[]): HTMLElement {
       .sort((a, b) => a.degree - b.degree || a.name.localeCompare(b.name))
       .map((node) => [
         h('a', { href: pageOf(node.urn, { tab: 'lineage' }) }, node.name),
-        [node.kind ?? word(typeOf(node.urn)), node.platform].filter(Boolean).join(' · '),
+        kindOf(node),
         node.degree === 0
           ? 'here'
           : `${count(Math.abs(node.degree), 'step')} ${node.degree < 0 ? 'upstream' : 'downstream'}`,

@@ -49,3 +49,11 @@ export const urnIn = (path: string): string | undefined => {
     return undefined;
   }
 };
+
+/** `warehouse.marts` of a table's key; nothing of a file's. */
+export const within = (urn: string): string =>
+  /^urn:li:dataset:\(urn:li:dataPlatform:(?!file,)[^,]*,([^,]*)\.[^.,]*,[^,]*\)$/.exec(urn)?.[1] ?? '';
+
+/** What a node of a graph is, and where: `Model · dbt · warehouse.marts`. */
+export const kindOf = ({ urn, kind, platform }: { urn: string; kind?: string; platform?: string }): string =>
+  [kind ?? word(typeOf(urn)), platform, within(urn)].filter(Boolean).join(' · ');

@@ -1,7 +1,7 @@
 import type { Found, Hit } from './api';
 import { count, h } from './dom';
 import type { Shell } from './main';
-import { pageOf, typeOf, TYPES, word } from './names';
+import { pageOf, typeOf, TYPES, within, word } from './names';
 
 const PAGE = 30;
 
@@ -107,9 +107,6 @@ function grouped(hits: readonly Hit[]): Hit[][] {
 }
 
 const platform = (hit: Hit): string | undefined => hit.platform?.urn.split(':').at(-1);
-
-/** `warehouse.marts`, of a table's key. */
-const within = (urn: string): string => /,([^,]*)\.[^.,]*,[^,]*\)$/.exec(urn)?.[1] ?? '';
 
 function hit(all: Hit[]): HTMLElement {
   const [first] = all as [Hit, ...Hit[]];

@@ -15,6 +15,7 @@ export class ShownGraph {
     for (const edge of edges) this.edges.set(`${edge.from} ${edge.to}`, edge);
   }
 
+  degreeOf = (urn: string): number => this.nodes.get(urn)?.degree ?? 0;
   isCollapsed = (urn: string): boolean => this.collapsed.has(urn);
 
   toggle(urn: string): void {
@@ -42,7 +43,7 @@ export class ShownGraph {
         const [near, far] = side > 0 ? [from, to] : [to, from];
         next.set(near, [...(next.get(near) ?? []), far]);
       }
-      const isOnSide = (urn: string): boolean => (this.nodes.get(urn)?.degree ?? 0) * side > 0;
+      const isOnSide = (urn: string): boolean => this.degreeOf(urn) * side > 0;
       let front = [this.root];
       while (front.length > 0) {
         const open = front.filter((urn) => !this.collapsed.has(urn));
@@ -62,7 +63,7 @@ export class ShownGraph {
   /** Whether more follows a node, away from the root. */
   leads({ urn, degree }: GraphNode): boolean {
     const isFurther = (other: string): boolean => {
-      const there = this.nodes.get(other)?.degree ?? 0;
+      const there = this.degreeOf(other);
       return degree >= 0 ? there > degree : there < degree;
     };
     return [...this.edges.values()].some(({ from, to }) => {
