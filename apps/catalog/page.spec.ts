@@ -229,7 +229,9 @@ const missing = findBrowser() ? '' : ' (missing: a Chromium)';
     expect(await here()).toBe('fct_orders');
     await page.keyboard.press('ArrowLeft');
     await page.keyboard.press('ArrowLeft');
-    expect(await page.evaluate('document.activeElement.textContent')).toMatch(/1 step upstream/);
+    expect(await page.evaluate('document.activeElement.textContent')).toMatch(
+      /dbt · shop\.raw, 1 step upstream/,
+    );
     // One stop for Tab, however many boxes.
     expect(await page.locator('.box a[tabindex="0"]').count()).toBe(1);
     await page.keyboard.press('ArrowRight');
@@ -252,6 +254,40 @@ const missing = findBrowser() ? '' : ' (missing: a Chromium)';
     await page.getByText(/^id is in 9 other tables/).waitFor();
     await page.goto(address(dataset('shop.marts.mart_0'), 'impact'));
     await page.getByText('Nothing is known to come of mart_0.').waitFor();
+  });
+
+  test('leaves out runs, and jobs between tables that say themselves what they are made of', async () => {
+    const job = 'urn:li:dataJob:(urn:li:dataFlow:(dagster,pipeline,PROD),build)';
+    const load = 'urn:li:dataJob:(urn:li:dataFlow:(dagster,pipeline,PROD),load)';
+    const run = 'urn:li:dataProcessInstance:one';
+    const [source, loaded] = [dataset('jobs.source'), dataset('jobs.loaded')];
+    const through = (urn: string, inputDatasets: string[], outputDatasets: string[]) => ({
+      urn,
+      aspect: 'dataJobInputOutput',
+      value: { inputDatasets, outputDatasets, inputDatajobs: [] },
+    });
+    await catalog.tell([
+      ...table(source, ['a']),
+      ...table(loaded, ['a']),
+      // Of what it makes, nobody else says what it is made of; of the others, they do.
+      through(load, [source], [loaded]),
+      through(job, [RAW, STAGED], [STAGED, FACT]),
+      {
+        urn: run,
+        aspect: 'dataProcessInstanceOutput',
+        value: { outputs: [FACT], outputEdges: [{ destinationUrn: FACT }] },
+      },
+    ]);
+    const graph = async (urn: string) => {
+      const answer = await catalog.ask(`/view/graph/${encodeURIComponent(urn)}?depth=20`);
+      return ((await answer.json()) as { nodes: { urn: string }[] }).nodes.map((node) => node.urn);
+    };
+    expect((await graph(source)).sort()).toEqual([load, loaded, source].sort());
+    const shop = await graph(RAW);
+    expect(shop).toContain(FACT);
+    expect(shop.filter((urn) => urn === job || urn === run)).toEqual([]);
+    // Its own graph has it.
+    expect(await graph(job)).toEqual(expect.arrayContaining([job, FACT, STAGED]));
   });
 
   test('shows hostile names as text, and follows no hostile link', async () => {

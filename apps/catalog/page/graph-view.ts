@@ -167,6 +167,8 @@ export class GraphView {
   }
 
   private paint(): void {
+    // Without a place it has no size and no colours.
+    if (!this.element.isConnected) return;
     const { x, y, k } = this.transform;
     const { width, height } = this.size();
     this.layer.style.transform = `translate(${x}px, ${y}px) scale(${k})`;

@@ -2,7 +2,7 @@ import type { LineageEdge, Relationships } from '../store/relationships';
 import type { Search } from '../store/search';
 import { parseUrn } from '../model/urn';
 import type { Graph, GraphEdge, GraphNode } from './types';
-import { areSiblings, columnOf, platformOf, primary } from './siblings';
+import { areSiblings, columnOf, ofDbt, platformOf, primary } from './siblings';
 
 type Direction = 'UPSTREAM' | 'DOWNSTREAM';
 
@@ -42,6 +42,10 @@ export async function lineageGraph(
   );
   const merged = new Merged(starts);
   for (const { edges, further } of sides) for (const edge of [...edges, ...further]) merged.learn(edge);
+
+  // What is upstream of a warehouse's table isn't dbt's source of it, which is beside.
+  const twins = new Map(merged.tables.flatMap((one) => (ofDbt(one) ? [[ofDbt(one)!, one] as const] : [])));
+  for (const one of await search.known([...twins.keys()])) merged.join(one, twins.get(one)!);
 
   const degrees = new Map([[merged.keyOf(urn), 0]]);
   const sure = new Set([merged.keyOf(urn)]);
@@ -179,6 +183,7 @@ class Merged {
   private readonly siblings = new Map<string, Set<string>>();
   private readonly columns = new Map<string, Set<string>>();
   private readonly urns = new Map<string, Set<string>>();
+  private readonly seen = new Set<string>();
 
   constructor(starts: readonly string[]) {
     const [first, ...rest] = starts.map((one) => columnOf(one)?.table ?? one);
@@ -207,15 +212,20 @@ class Merged {
     return [...new Set(all)];
   }
 
-  private join(one: string, other: string): void {
+  join(one: string, other: string): void {
     const main = primary(one, other);
     const second = main === one ? other : one;
     this.primaries.set(second, main);
     this.siblings.set(main, (this.siblings.get(main) ?? new Set()).add(second));
   }
 
+  get tables(): string[] {
+    return [...this.seen];
+  }
+
   private note(urn: string): void {
     const column = columnOf(urn);
+    this.seen.add(column?.table ?? urn);
     if (!column) return;
     this.columns.set(column.table, (this.columns.get(column.table) ?? new Set()).add(column.column));
     this.urns.set(column.table, (this.urns.get(column.table) ?? new Set()).add(urn));

@@ -24,3 +24,10 @@ export function areSiblings(one: string, other: string): boolean {
 
 /** Of siblings the one that has the words: dbt's. */
 export const primary = (one: string, other: string): string => (platformOf(one) === 'dbt' ? one : other);
+
+/** What dbt's own entity of a warehouse's table is called; undefined of anything else. */
+export function ofDbt(urn: string): string | undefined {
+  const { type, parts } = parseUrn(urn);
+  if (type !== 'dataset' || platformOf(urn) === 'dbt') return undefined;
+  return `urn:li:dataset:(urn:li:dataPlatform:dbt,${parts[1]},${parts[2]})`;
+}
