@@ -203,6 +203,41 @@ describe('the Evidence site', () => {
   });
 });
 
+describe('the catalogue', () => {
+  it('shows a column of the file all the way to the dashboard, from the dashboard’s own link on', async () => {
+    const browser = await launchBrowser();
+    try {
+      const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+      page.setDefaultTimeout(30_000);
+      const proxy = new URL(await urlOf('traefik')).port;
+      const secret = (await make('secret', 's=catalog', 'k=token')).output.trim();
+      await page.goto(`http://evidence.localhost:${proxy}`);
+      await page.getByRole('link', { name: 'Where these figures come from' }).click();
+      await page.getByLabel('Token').fill(secret);
+      await page.keyboard.press('Enter');
+      // It is told after the publish, beside everything else.
+      await eventually(async () => {
+        await page.goto(`http://catalog.localhost:${proxy}/?q=flights.csv`);
+        await page.getByRole('link', { name: 'flights.csv' }).click({ timeout: 3_000 });
+      }, 120_000);
+      await page.getByRole('tab', { name: /^Columns/ }).click();
+      await page.getByRole('link', { name: 'Lineage of dep_delay' }).click();
+      await page.getByLabel('Depth').selectOption('20');
+      const fact = page.locator('.box', { hasText: 'fct_flights' });
+      await fact.getByText('dep_delay_min').waitFor();
+      await page.locator('.box', { hasText: 'Dashboard' }).first().waitFor();
+      await page.screenshot({ path: path.join(workspace, 'test-results', 'catalog-e2e-lineage.png') });
+      await fact.getByRole('link').click();
+      await page.getByRole('heading', { name: 'fct_flights' }).waitFor();
+      await page.getByRole('tab', { name: /^Quality/ }).click();
+      await page.getByText('passed').first().waitFor();
+      await page.screenshot({ path: path.join(workspace, 'test-results', 'catalog-e2e-quality.png') });
+    } finally {
+      await browser.close();
+    }
+  });
+});
+
 describe('the worked notebook', () => {
   it('runs from top to bottom on the published marts', async () => {
     const to = path.join(home, 'executed');

@@ -138,6 +138,8 @@ const missing = [
       expect(await headline('Checks passed')).toBe('2');
       expect(await headline('Checks run')).toBe('3');
       expect(await headline('Tables published')).toBe('7');
+      // Here is no proxy that has the catalogue beside it: no link, but where to find one.
+      expect(await page.getByText(/Where these figures come from/).textContent()).toContain('make status');
       await picture('overview');
     });
 
