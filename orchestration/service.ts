@@ -13,6 +13,7 @@ import {
 } from '@stack/model';
 import { fargate } from '@stack/ecs';
 import { datahubClient } from '@stack/catalog';
+import { duckdbHttp } from '@stack/duckdb-http';
 import { airbyteClient } from '@stack/ingestion';
 import { leases, postgres } from '@stack/postgres';
 import { ensureDatabase } from '@stack/postgres/database';
@@ -62,6 +63,9 @@ export const orchestration = defineService({
     ...dbtEnvironment,
     ...airbyteClient,
     ...datahubClient,
+    // What the catalogue is told of usage.
+    PUBLISHED_URL: duckdbHttp.url('http'),
+    PUBLISHED_TOKEN: duckdbHttp.secret('token'),
     ...settings,
     STACK_SOCKET: stack.socket,
     STACK_NAME: stack.name,
@@ -131,6 +135,7 @@ export const orchestration = defineService({
         STACK_SOCKET: '',
         AIRBYTE_CONNECTION_ID: '',
         DATAHUB_GMS_URL: '',
+        PUBLISHED_URL: '',
       },
     },
     folders: { '/inbox': stack.inbox, ...(flights && { '/flights': flights }), ...ownProject.folders },

@@ -25,6 +25,7 @@ export const duckdbHttp = defineService({
     PORT: own.port('http'),
     SNAPSHOT_DIR: own.volume('snapshots'),
     TOKENS_FILE: text`${own.volume('access')}/tokens.json`,
+    USAGE_FILE: text`${own.volume('access')}/usage.json`,
     // Of `make deploy`'s environment, or of .env: origins whose pages may read from a browser.
     CORS_ORIGINS: process.env.CORS_ORIGINS ?? '',
     API_TOKEN: own.secret('token'),

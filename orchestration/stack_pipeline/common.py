@@ -18,6 +18,9 @@ NOTHING_NEW = "nothing new"
 
 SNAPSHOT_TAG = "stack/snapshot"
 """Of a run that published: the snapshot's id, which readers name once they serve it."""
+WRITTEN = "written"
+"""Metadata of an asset that stands for several tables: which of them (`schema.table`) the run has written."""
+
 ROWS_TAG = "stack/rows"
 """Of a run that published: the rows of all tables of its snapshot."""
 

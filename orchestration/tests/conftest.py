@@ -11,7 +11,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import duckdb
@@ -20,6 +20,9 @@ from dagster import DagsterInstance, ExecuteInProcessResult
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 from stack_pipeline.resources.lake import Lake
 from stack_pipeline.settings import Settings, packaged_flights, quiet_telemetry
+
+if TYPE_CHECKING:
+    from datahub.ingestion.graph.client import DataHubGraph
 
 quiet_telemetry()
 
@@ -250,3 +253,17 @@ def pipeline(settings: Settings, lake: Lake, lease_server: LeaseServer, monkeypa
     monkeypatch.setenv("STACK_SOCKET", str(lease_server.path))
     with DagsterInstance.ephemeral() as instance:
         yield Pipeline(settings, lake, instance)
+
+
+@pytest.fixture
+def graph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator["DataHubGraph"]:
+    """DataHub's client on a catalogue of the test's own, which the pipeline tells."""
+    from catalogue import TOKEN, catalogue
+    from datahub.ingestion.graph.client import DatahubClientConfig, DataHubGraph
+
+    with catalogue(tmp_path / "catalog.log") as (address, postgres):
+        monkeypatch.setenv("MARTS_PG_URL", postgres)
+        monkeypatch.setenv("MARTS_READER_PASSWORD", "secret")
+        monkeypatch.setenv("DATAHUB_GMS_URL", address)
+        monkeypatch.setenv("DATAHUB_GMS_TOKEN", TOKEN)
+        yield DataHubGraph(DatahubClientConfig(server=address, token=TOKEN))

@@ -1,57 +1,12 @@
 """What the catalogue knows after a run: apps/catalog as it is built, asked by DataHub's client."""
 
-import os
-import subprocess
-import time
-import urllib.request
-from collections.abc import Iterator
-from pathlib import Path
-
 import datahub.metadata.schema_classes as c
 import pytest
+from catalogue import TOKEN
 from conftest import Pipeline, free_port
 from datahub.emitter.mce_builder import make_dataset_urn, make_schema_field_urn
-from datahub.ingestion.graph.client import DatahubClientConfig, DataHubGraph
+from datahub.ingestion.graph.client import DataHubGraph
 from datahub.sdk import DataHubClient
-from postgres import ROOT, postgres
-
-TOKEN = "a-token-for-the-tests"
-
-
-@pytest.fixture
-def graph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DataHubGraph]:
-    port = free_port()
-    address = f"http://127.0.0.1:{port}"
-    with postgres() as url, (tmp_path / "catalog.log").open("wb") as log:
-        environment = {
-            **os.environ,
-            "DATABASE_URL": url.removesuffix("/postgres") + "/catalog",
-            "API_TOKEN": TOKEN,
-            "PORT": str(port),
-        }
-        program = ROOT / "dist" / "apps" / "catalog" / "main.cjs"
-        assert program.exists(), "build it: npx nx build catalog"
-        server = subprocess.Popen(["node", program], env=environment, stdout=log, stderr=log)
-        try:
-            deadline = time.monotonic() + 30
-            while not _answers(f"{address}/health"):
-                assert server.poll() is None and time.monotonic() < deadline, (tmp_path / "catalog.log").read_text()
-                time.sleep(0.1)
-            monkeypatch.setenv("MARTS_PG_URL", url)
-            monkeypatch.setenv("MARTS_READER_PASSWORD", "secret")
-            monkeypatch.setenv("DATAHUB_GMS_URL", address)
-            monkeypatch.setenv("DATAHUB_GMS_TOKEN", TOKEN)
-            yield DataHubGraph(DatahubClientConfig(server=address, token=TOKEN))
-        finally:
-            server.kill()
-            server.wait()
-
-
-def _answers(address: str) -> bool:
-    try:
-        return urllib.request.urlopen(address, timeout=1).status == 200
-    except OSError:
-        return False
 
 
 def test_from_the_file_to_the_dashboard(graph: DataHubGraph, pipeline: Pipeline) -> None:

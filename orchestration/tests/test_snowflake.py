@@ -293,3 +293,32 @@ def test_a_key_may_come_as_text_and_is_kept_to_ourselves(monkeypatch):
     assert file.read_text() == os.environ["SNOWFLAKE_PRIVATE_KEY"]
     assert file.stat().st_mode & 0o777 == 0o600
     file.unlink()
+
+
+def test_the_catalogue_has_snowflakes_tables_and_where_their_columns_come_from(graph, loaded, tmp_path):
+    import datahub.metadata.schema_classes as c
+    from datahub.emitter.mce_builder import make_dataset_urn, make_schema_field_urn
+    from datahub.sdk import DataHubClient
+    from stack_pipeline.catalogue.assets import describe
+    from stack_pipeline.catalogue.program import tell
+
+    run = run_dbt(loaded, ["build", "--quiet", "--exclude", "resource_type:test", *names(_EXCLUSIONS["always"])])
+    assert run.success, run.failures
+    with connect() as connection:
+        database = connection.database.lower()
+    (tmp_path / "scratch").mkdir()
+    tell("stack_pipeline.catalogue.emit", {**describe(loaded), "scratch": str(tmp_path / "scratch")}, 300)
+
+    fact = make_dataset_urn("snowflake", f"{database}.marts.fct_flights")
+    fields = {field.fieldPath: field.nativeDataType for field in graph.get_schema_metadata(fact).fields}
+    assert fields["dep_delay_min"].startswith("NUMBER(") and fields["flight_id"].startswith("TEXT")
+    # as it was loaded, before it was copied, and where from
+    raw, file = make_dataset_urn("duckdb", "warehouse.raw.flights"), make_dataset_urn("file", "flights.csv")
+    copy = make_dataset_urn("snowflake", f"{database}.raw.flights")
+    assert graph.get_aspect(copy, c.UpstreamLineageClass).upstreams[0].dataset == raw
+    columns = DataHubClient(graph=graph).lineage.get_lineage(
+        source_urn=file, source_column="dep_delay", direction="downstream", max_hops=10
+    )
+    reached = {one.urn for one in columns}
+    assert make_schema_field_urn(fact, "dep_delay_min") in reached
+    assert make_schema_field_urn(fact, "carrier") not in reached

@@ -208,6 +208,20 @@ def test_events_are_kept_once_and_read_by_what_they_say(graph: DataHubGraph, nam
     assert graph.hard_delete_timeseries_aspect(urn, "assertionRunEvent", None, None) == 3
 
 
+def test_a_day_that_is_told_again_is_replaced(graph: DataHubGraph, name: str) -> None:
+    dataset = make_dataset_urn("duckdb", name)
+
+    def usage(millis: int, count: int) -> Proposal:
+        day = c.TimeWindowSizeClass(unit="DAY", multiple=1)
+        value = c.DatasetUsageStatisticsClass(timestampMillis=millis, eventGranularity=day, totalSqlQueries=count)
+        return Proposal(entityUrn=dataset, aspect=value)
+
+    graph.emit_mcps([usage(0, 7), usage(86_400_000, 1), usage(86_400_000, 2)])
+    graph.emit(usage(86_400_000, 3))
+    found = graph.get_timeseries_values(dataset, c.DatasetUsageStatisticsClass, {}, 10)
+    assert [one.totalSqlQueries for one in found] == [3, 7]
+
+
 def test_search_filters_and_scrolls(graph: DataHubGraph, name: str) -> None:
     urns = [make_dataset_urn("duckdb", f"{name}.table_{i}") for i in range(25)]
     graph.emit_mcps([Proposal(entityUrn=urn, aspect=schema("departureDelay")) for urn in urns])

@@ -1,13 +1,19 @@
 import type { FastifyRequest } from 'fastify';
+import type { Usage } from './usage';
 
 /** Characters of the SQL in a line of the log. */
 const AUDITED = 2_000;
 
-/** One line in the log for a query: who asked what, and what came of it. Never the parameters' values. */
+/**
+ * One line in the log for a query: who asked what, and what came of it. Never the parameters' values. One that was answered is counted.
+ *
+ * @param isOn whether there is a log
+ */
 export function audit(
   request: FastifyRequest,
   sql: string,
   format: string,
+  usage: Usage,
   isOn: boolean,
 ): { elapsed: () => number; end: (outcome: string, rows?: number, bytes?: number) => void } {
   const started = performance.now();
@@ -15,6 +21,7 @@ export function audit(
   return {
     elapsed,
     end: (outcome, rows, bytes) => {
+      if (outcome === 'ok' || outcome === 'not_modified') usage.count(request.grant.name, sql);
       if (!isOn) return;
       const shown = sql.length > AUDITED ? `${sql.slice(0, AUDITED)}…` : sql;
       request.log.info(

@@ -10,6 +10,7 @@ import { routes } from './routes';
 import { snapshotAge } from './routes/reading';
 import { answersDir } from './sandbox/engine';
 import { settingsFromEnvironment } from './settings';
+import { Usage } from './usage';
 
 export interface DuckdbHttp {
   server: FastifyInstance;
@@ -29,6 +30,7 @@ export async function createDuckdbHttp(
     ...options,
   });
   const tokens = await Tokens.open(settings.tokensFile, settings.apiToken, settings.concurrency);
+  const usage = await Usage.open(settings.usageFile);
   const cache = new ResultCache(settings.cacheBytes);
   // What a killed predecessor left.
   await rm(answersDir(settings.snapshotDir), { recursive: true, force: true });
@@ -42,10 +44,11 @@ export async function createDuckdbHttp(
   });
   await reader.start();
   const metrics = new Metrics(() => snapshotAge(reader.snapshot));
-  await routes(server, { databases, reader, store: source.store, metrics, settings, tokens, cache });
+  await routes(server, { databases, reader, store: source.store, metrics, settings, tokens, cache, usage });
   return {
     server,
     stop: async () => {
+      await usage.close();
       await reader.stop();
       await databases.swap(undefined);
     },

@@ -28,6 +28,8 @@ export interface Settings {
   maxRows: number;
   /** JSON with the hashes of the tokens that were made; undefined: none can be. */
   tokensFile: string | undefined;
+  /** JSON with what was asked in the last days; undefined: that is forgotten with the process. */
+  usageFile: string | undefined;
   /** Bytes of answers that are kept, to be given again. 0: none */
   cacheBytes: number;
   /** Memory of a workspace's engine, in DuckDB's notation. */
@@ -64,6 +66,7 @@ export function settingsFromEnvironment(env: NodeJS.ProcessEnv = process.env): S
     streamTimeoutMs: whole(env, 'STREAM_TIMEOUT_MS', 600_000),
     maxRows: whole(env, 'QUERY_MAX_ROWS', 100_000),
     tokensFile: env.TOKENS_FILE || undefined,
+    usageFile: env.USAGE_FILE || undefined,
     cacheBytes: env.RESULT_CACHE === '0' ? 0 : whole(env, 'RESULT_CACHE', 33_554_432),
     workspaceMemory: env.WORKSPACE_MEMORY ?? '128MB',
     workspaces: whole(env, 'WORKSPACES', 4),

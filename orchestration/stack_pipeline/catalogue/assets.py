@@ -2,16 +2,18 @@
 
 import json
 import os
-import subprocess
-import sys
 from dataclasses import asdict
+from typing import Any
 
 from dagster import AssetsDefinition, Failure, MaterializeResult, OpExecutionContext, asset
 
+from stack_pipeline.catalogue.naming import dbt_engine, duckdb_file
+from stack_pipeline.catalogue.program import NotToldError, tell
 from stack_pipeline.common import OWNERS, RETRY, daily
 from stack_pipeline.publish.sinks import GROUP, SNAPSHOT
 from stack_pipeline.resources.dagster import WarehouseLease
 from stack_pipeline.settings import Settings
+from stack_pipeline.transformation.dbt import prepare_manifest
 
 TIMEOUT = 600
 """Seconds; some hundred aspects take ten."""
@@ -32,29 +34,37 @@ def define_catalogue(settings: Settings) -> AssetsDefinition | None:
     )
     def in_the_catalogue(context: OpExecutionContext, warehouse: WarehouseLease) -> MaterializeResult:
         """Tables, columns, tests, dashboards and the lineage between them, as DataHub's client tells them to DATAHUB_GMS_URL."""
-        from stack_pipeline.catalogue.columns import read_columns
-        from stack_pipeline.catalogue.upstreams import find_upstreams
-        from stack_pipeline.warehouse import connect, scratch
+        from stack_pipeline.warehouse import scratch
 
-        with warehouse.hold(context), connect(settings.warehouse, read_only=True) as connection:
-            columns = read_columns(connection)
+        with warehouse.hold(context):
+            asked = describe(settings)
         with scratch(settings.warehouse, "catalogue") as folder:
-            asked = {
-                "target": str(settings.dbt_target),
-                "columns": columns,
-                "upstreams": [asdict(one) for one in find_upstreams(settings, columns)],
-                "platform": "snowflake" if settings.on_snowflake else "duckdb",
-                "scratch": str(folder),
-            }
-            command = [sys.executable, "-m", "stack_pipeline.catalogue.emit"]
-            environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-            done = subprocess.run(
-                command, input=json.dumps(asked), capture_output=True, text=True, timeout=TIMEOUT, env=environment
-            )
-        if done.returncode != 0:
-            problem = done.stderr.strip().splitlines()[-1:] or [f"it ended with status {done.returncode}"]
-            raise Failure(f"The catalogue at {os.environ['DATAHUB_GMS_URL']} wasn't told: {problem[0]}")
-        written = json.loads(done.stdout.strip().splitlines()[-1])["written"]
-        return MaterializeResult(metadata={"aspects": written, "tables": len(columns)})
+            try:
+                told = tell("stack_pipeline.catalogue.emit", {**asked, "scratch": str(folder)}, TIMEOUT)
+            except NotToldError as error:
+                raise Failure(str(error)) from error
+        return MaterializeResult(metadata={"aspects": told["written"], "tables": len(asked["columns"])})
 
     return in_the_catalogue
+
+
+def describe(settings: Settings) -> dict[str, Any]:
+    """What emit.py is asked, but for its scratch folder; the caller holds the warehouse's lease."""
+    from stack_pipeline.catalogue.columns import read_columns, read_snowflake_columns
+    from stack_pipeline.catalogue.upstreams import find_upstreams
+    from stack_pipeline.snowflake import connect as connect_to_snowflake
+    from stack_pipeline.warehouse import connect
+
+    with connect(settings.warehouse, read_only=True) as file:
+        in_file = columns = read_columns(file)
+    if settings.on_snowflake:
+        with connect_to_snowflake() as session:
+            columns = read_snowflake_columns(session)
+    return {
+        "target": str(settings.dbt_target),
+        "engine": vars(dbt_engine(settings, json.loads(prepare_manifest(settings).read_text()))),
+        "columns": columns,
+        "file": vars(duckdb_file(settings)),
+        "in_file": in_file,
+        "upstreams": [asdict(one) for one in find_upstreams(settings, in_file)],
+    }

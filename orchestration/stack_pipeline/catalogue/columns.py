@@ -1,11 +1,18 @@
 """The warehouse's columns, as dbt's catalogue has them, without dbt: it would open the warehouse for longer."""
 
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
+
+from stack_pipeline.inbox.load import LEDGER
+from stack_pipeline.ingestion.tables import FILES
+
+if TYPE_CHECKING:
+    from snowflake.connector import SnowflakeConnection
 
 Columns = dict[str, dict[str, str]]
 """Types of columns by name, in their order, by `schema.table` in lower case."""
@@ -13,14 +20,38 @@ Columns = dict[str, dict[str, str]]
 
 def read_columns(connection: duckdb.DuckDBPyConnection) -> Columns:
     """All tables and views of the open database."""
-    rows = connection.execute(
-        """SELECT lower(schema_name || '.' || table_name), column_name, data_type FROM duckdb_columns()
-           WHERE database_name = current_database() AND NOT internal ORDER BY 1, column_index"""
-    ).fetchall()
+    return _by_table(
+        connection.execute(
+            """SELECT lower(schema_name || '.' || table_name), column_name, data_type FROM duckdb_columns()
+               WHERE database_name = current_database() AND NOT internal ORDER BY 1, column_index"""
+        ).fetchall()
+    )
+
+
+def read_snowflake_columns(connection: "SnowflakeConnection") -> Columns:
+    """All tables and views of the session's database, columns in lower case: DataHub's source for Snowflake has them so."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""SELECT lower(table_schema || '.' || table_name), lower(column_name),
+                       data_type || CASE data_type WHEN 'NUMBER' THEN '(' || numeric_precision || ',' || numeric_scale || ')'
+                                    ELSE '' END
+                FROM {connection.database}.information_schema.columns
+                WHERE table_schema <> 'INFORMATION_SCHEMA' ORDER BY 1, ordinal_position"""
+        )
+        return _by_table(cursor.fetchall())
+
+
+def _by_table(rows: Iterable[tuple]) -> Columns:
     columns: Columns = {}
     for table, column, kind in rows:
         columns.setdefault(table, {})[column] = kind
     return columns
+
+
+def is_shown(table: str) -> bool:
+    """Whether a table is data, and not a loader's own bookkeeping or what it has put down on its way (dlt's, Airbyte's)."""
+    schema, name = table.split(".", 1)
+    return not name.startswith("_") and not schema.endswith(("_internal", "_staging")) and table not in (LEDGER, f"raw.{FILES}")
 
 
 def table_name(node: dict[str, Any]) -> str:

@@ -1,51 +1,42 @@
 """Tells the catalogue what a run has built: a program of its own, since DataHub's client takes ten seconds to import.
 
-Reads JSON from standard input: {"target": folder of dbt's artefacts, "columns": as in columns.py, "upstreams": as in upstreams.py,
-"platform": "duckdb" or "snowflake", "scratch": an empty folder}. The address and the token are DATAHUB_GMS_URL and
-DATAHUB_GMS_TOKEN. Prints, as its last line, JSON: {"written": aspects that were sent}. Ends with 1 and one line on standard error
-when something failed.
+Input: {"target": folder of dbt's artefacts, "engine": where dbt builds (naming.Engine), "columns": of that engine, as in
+columns.py, "file", "in_file": the same of the stack's DuckDB file, "upstreams": as in upstreams.py, "scratch": an empty folder}.
+Output: {"written": aspects that were sent}. client.py has the rest.
 """
 
 import json
-import logging
-import os
 import sys
-import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-ENV = "PROD"
-"""DataHub's word for where data is; a stack has one."""
+from stack_pipeline.catalogue.client import run_program, send, server
+from stack_pipeline.catalogue.columns import Columns, is_shown, relation, with_compiled, write_catalog
+from stack_pipeline.catalogue.naming import ENV, Engine, dataset_urn
 
 
-def emit(asked: dict[str, Any]) -> int:
-    """Sends all of it. Returns the number of aspects."""
-    from stack_pipeline.catalogue.columns import with_compiled
-
+def emit(asked: dict[str, Any]) -> dict[str, Any]:
+    """Sends all of it."""
     target = Path(asked["target"])
     manifest = with_compiled(json.loads((target / "manifest.json").read_text()), target)
-    return _emit_dbt(asked, manifest) + _emit_tables(asked, manifest)
-
-
-def _server() -> dict[str, str]:
-    return {"server": os.environ["DATAHUB_GMS_URL"], "token": os.environ["DATAHUB_GMS_TOKEN"]}
+    return {"written": _emit_dbt(asked, manifest) + _emit_tables(asked, manifest)}
 
 
 def _emit_dbt(asked: dict[str, Any], manifest: dict[str, Any]) -> int:
     """dbt's models, sources, tests, exposures and their lineage, by DataHub's own source."""
     from datahub.ingestion.run.pipeline import Pipeline
 
-    from stack_pipeline.catalogue.columns import write_catalog
-
-    scratch, results = Path(asked["scratch"]), Path(asked["target"]) / "run_results.json"
+    scratch = Path(asked["scratch"])
     manifest_path, catalog_path = scratch / "manifest.json", scratch / "catalog.json"
     manifest_path.write_text(json.dumps(manifest))
     write_catalog(manifest, asked["columns"], catalog_path)
     source = {
         "manifest_path": str(manifest_path),
         "catalog_path": str(catalog_path),
-        "run_results_paths": [str(results)] if results.exists() else [],
-        "target_platform": asked["platform"],
+        # results of tests are told with their run, whether it has published or not (tell_runs.py)
+        "run_results_paths": [],
+        "target_platform": asked["engine"]["platform"],
         "env": ENV,
         "include_column_lineage": True,
         "convert_urns_to_lowercase": True,
@@ -55,8 +46,8 @@ def _emit_dbt(asked: dict[str, Any], manifest: dict[str, Any]) -> int:
         {
             "pipeline_name": "dbt",
             "source": {"type": "dbt", "config": source},
-            "sink": {"type": "datahub-rest", "config": _server()},
-            "datahub_api": _server(),
+            "sink": {"type": "datahub-rest", "config": server()},
+            "datahub_api": server(),
         },
         report_to=None,
     )
@@ -66,85 +57,82 @@ def _emit_dbt(asked: dict[str, Any], manifest: dict[str, Any]) -> int:
 
 
 def _emit_tables(asked: dict[str, Any], manifest: dict[str, Any]) -> int:
-    """What raw tables come from, column by column; and the columns of tables that dbt doesn't know, such as the inbox's."""
-    import datahub.metadata.schema_classes as c
-    from datahub.emitter.mce_builder import make_data_platform_urn, make_dataset_urn, make_schema_field_urn
+    """The tables' columns, which the dbt source tells only of its own side of each; what raw tables come from, column by column."""
     from datahub.emitter.mcp import MetadataChangeProposalWrapper as Proposal
-    from datahub.emitter.rest_emitter import DatahubRestEmitter
-    from datahub.ingestion.source.sql.sql_types import resolve_sql_type
 
-    from stack_pipeline.catalogue.columns import relation
-    from stack_pipeline.inbox.load import SCHEMA as INBOX
-
-    columns: dict[str, dict[str, str]] = asked["columns"]
-    upstreams: list[dict[str, str]] = asked["upstreams"]
-    known = [*manifest["nodes"].values(), *manifest["sources"].values()]
-    database = next((node["database"] for node in known if node.get("database")), "warehouse")
-    by_dbt = {relation(node) for node in known}
-
-    def table_urn(table: str) -> str:
-        return make_dataset_urn(asked["platform"], f"{database}.{table}".lower(), ENV)
-
-    def described(urn: str, platform: str, name: str, kind: str, fields: dict[str, str]) -> list[Proposal]:
-        typed = [
-            c.SchemaFieldClass(
-                fieldPath=field,
-                nativeDataType=native,
-                type=c.SchemaFieldDataTypeClass(type=resolve_sql_type(native, asked["platform"]) or c.NullTypeClass()),
-            )
-            for field, native in fields.items()
-        ]
-        schema = c.SchemaMetadataClass(
-            schemaName=name,
-            platform=make_data_platform_urn(platform),
-            version=0,
-            hash="",
-            platformSchema=c.OtherSchemaClass(rawSchema=""),
-            fields=typed,
-        )
-        aspects = [c.DatasetPropertiesClass(name=name), c.SubTypesClass(typeNames=[kind]), c.StatusClass(removed=False), schema]
-        return [Proposal(entityUrn=urn, aspect=aspect) for aspect in aspects]
-
+    engine, file = Engine(**asked["engine"]), Engine(**asked["file"])
+    in_file: Columns = asked["in_file"]
+    nodes = [*manifest["nodes"].values(), *manifest["sources"].values()]
+    views = {relation(node) for node in nodes if node["config"].get("materialized") == "view"}
+    by_dbt = {relation(node) for node in nodes}
     proposals: list[Proposal] = []
-    for table, fields in columns.items():
-        if table not in by_dbt and table.startswith(f"{INBOX}."):
-            proposals += described(table_urn(table), asked["platform"], table, "Table", fields)
-    for upstream in upstreams:
+    tables = {file.urn(table): (file, table, fields) for table, fields in in_file.items() if is_shown(table)}
+    # in an account there is more than the stack's
+    tables |= {engine.urn(table): (engine, table, fields) for table, fields in asked["columns"].items() if table in by_dbt}
+    for urn, (where, table, fields) in tables.items():
+        kind = "View" if where == engine and table in views else "Table"
+        proposals += _described(urn, where.platform, table, kind, fields)
+    for upstream in asked["upstreams"]:
         table = upstream["table"]
         # what the loader adds isn't in the source
-        fields = {name: kind for name, kind in columns[table].items() if not name.startswith("_")}
-        up, down = make_dataset_urn(upstream["platform"], upstream["name"], ENV), table_urn(table)
+        fields = {name: kind for name, kind in in_file[table].items() if not name.startswith("_")}
+        source = dataset_urn(upstream["platform"], upstream["name"])
         kind = "File" if upstream["platform"] == "file" else "Stream"
-        proposals += described(up, upstream["platform"], upstream["name"], kind, fields)
-        fine = [
-            c.FineGrainedLineageClass(
-                upstreamType="FIELD_SET",
-                downstreamType="FIELD",
-                upstreams=[make_schema_field_urn(up, field)],
-                downstreams=[make_schema_field_urn(down, field)],
-            )
-            for field in fields
-        ]
-        lineage = c.UpstreamLineageClass(upstreams=[c.UpstreamClass(dataset=up, type="COPY")], fineGrainedLineages=fine)
-        proposals.append(Proposal(entityUrn=down, aspect=lineage))
-    emitter = DatahubRestEmitter(_server()["server"], token=_server()["token"])
-    emitter.emit_mcps(proposals)
-    return len(proposals)
+        proposals += _described(source, upstream["platform"], upstream["name"], kind, fields)
+        proposals.append(_copied(source, file.urn(table), fields))
+    if engine.platform != file.platform:
+        sources = {relation(node) for node in manifest["sources"].values()}
+        proposals += [_copied(file.urn(table), engine.urn(table), in_file[table]) for table in sorted(sources & in_file.keys())]
+    return send(proposals)
 
 
-def main() -> int:
-    warnings.simplefilter("ignore")
-    logging.basicConfig(level=logging.ERROR, stream=sys.stderr)
-    os.environ["DATAHUB_TELEMETRY_ENABLED"] = "false"
-    asked = json.load(sys.stdin)
-    try:
-        written = emit(asked)
-    except Exception as error:
-        print(f"catalogue: {error}", file=sys.stderr)
-        return 1
-    print(json.dumps({"written": written}))
-    return 0
+def _described(urn: str, platform: str, name: str, kind: str, fields: dict[str, str]) -> list[Any]:
+    """A table's, file's or stream's name and columns."""
+    import datahub.metadata.schema_classes as c
+    from datahub.emitter.mce_builder import make_data_platform_urn
+    from datahub.emitter.mcp import MetadataChangeProposalWrapper as Proposal
+    from datahub.ingestion.source.sql.sql_types import resolve_sql_type
+
+    typed = [
+        c.SchemaFieldClass(
+            fieldPath=field,
+            nativeDataType=native,
+            type=c.SchemaFieldDataTypeClass(type=resolve_sql_type(native.split("(")[0]) or c.NullTypeClass()),
+        )
+        for field, native in fields.items()
+    ]
+    schema = c.SchemaMetadataClass(
+        schemaName=name,
+        platform=make_data_platform_urn(platform),
+        version=0,
+        hash="",
+        platformSchema=c.OtherSchemaClass(rawSchema=""),
+        fields=typed,
+    )
+    aspects = [c.DatasetPropertiesClass(name=name), c.SubTypesClass(typeNames=[kind]), c.StatusClass(removed=False), schema]
+    return [Proposal(entityUrn=urn, aspect=aspect) for aspect in aspects]
+
+
+def _copied(up: str, down: str, fields: Iterable[str]) -> Any:
+    """That each of the columns comes from the one of the same name."""
+    import datahub.metadata.schema_classes as c
+    from datahub.emitter.mce_builder import make_schema_field_urn
+    from datahub.emitter.mcp import MetadataChangeProposalWrapper as Proposal
+
+    fine = [
+        c.FineGrainedLineageClass(
+            upstreamType="FIELD_SET",
+            downstreamType="FIELD",
+            upstreams=[make_schema_field_urn(up, field)],
+            downstreams=[make_schema_field_urn(down, field)],
+        )
+        for field in fields
+    ]
+    return Proposal(
+        entityUrn=down,
+        aspect=c.UpstreamLineageClass(upstreams=[c.UpstreamClass(dataset=up, type="COPY")], fineGrainedLineages=fine),
+    )
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_program(emit))

@@ -19,14 +19,14 @@ SCHEMA = "inbox"
 FILE_COLUMN = "_file"
 """Column of every table: the name of the file that the row came from."""
 
-_LEDGER = "raw.inbox_files"
+LEDGER = "raw.inbox_files"
 _QUARANTINE = "quarantine.inbox_rows"
 
 _PREPARE = f"""
 create schema if not exists raw;
 create schema if not exists {SCHEMA};
 create schema if not exists quarantine;
-create table if not exists {_LEDGER} (
+create table if not exists {LEDGER} (
     file varchar, table_name varchar, fingerprint varchar, size_bytes bigint, modified bigint,
     row_count bigint, quarantined bigint, problem varchar, loaded_at timestamp);
 create table if not exists {_QUARANTINE} (
@@ -100,7 +100,7 @@ def ledger(warehouse: Path) -> dict[str, Known]:
     with connect(warehouse, read_only=True) as connection:
         if not table_columns(connection, "raw", "inbox_files"):
             return {}
-        rows = connection.execute(f"select file, table_name, fingerprint, size_bytes, modified, problem from {_LEDGER}").fetchall()
+        rows = connection.execute(f"select file, table_name, fingerprint, size_bytes, modified, problem from {LEDGER}").fetchall()
     return {file: Known(*values) for file, *values in rows}
 
 
@@ -209,9 +209,9 @@ def _evolve(connection: duckdb.DuckDBPyConnection, target: str, existing: dict[s
 
 
 def _remember(connection: duckdb.DuckDBPyConnection, file: InboxFile, fingerprint: str, loaded: LoadedFile) -> None:
-    connection.execute(f"delete from {_LEDGER} where file = ?", [file.name])
+    connection.execute(f"delete from {LEDGER} where file = ?", [file.name])
     connection.execute(
-        f"insert into {_LEDGER} values (?, ?, ?, ?, ?, ?, ?, ?, now() at time zone 'UTC')",
+        f"insert into {LEDGER} values (?, ?, ?, ?, ?, ?, ?, ?, now() at time zone 'UTC')",
         [file.name, file.table, fingerprint, file.size, file.modified, loaded.rows, loaded.quarantined, loaded.problem],
     )
 

@@ -23,7 +23,7 @@ from dagster import (
 )
 from pydantic import Field
 
-from stack_pipeline.common import NOTHING_NEW, OWNERS, RETRY, SOURCE, daily, note
+from stack_pipeline.common import NOTHING_NEW, OWNERS, RETRY, SOURCE, WRITTEN, daily, note
 from stack_pipeline.errors import UserError
 from stack_pipeline.ingestion.partitions import mark_loaded
 from stack_pipeline.ingestion.tables import COLUMNS
@@ -181,7 +181,7 @@ _INBOX_SPEC = AssetSpec(
 )
 def inbox(context: OpExecutionContext, warehouse: WarehouseLease) -> MaterializeResult:
     """Loads the files that are new or changed."""
-    from stack_pipeline.inbox.load import load_inbox, problems, tables
+    from stack_pipeline.inbox.load import SCHEMA, load_inbox, problems, tables
 
     settings = Settings.from_env()
     with failing_clearly(), warehouse.hold(context):
@@ -206,6 +206,7 @@ def inbox(context: OpExecutionContext, warehouse: WarehouseLease) -> Materialize
             "dagster/row_count": sum(rows.values()),
             "rows by table": rows,
             "loaded": MetadataValue.json([one.file for one in loaded if not one.problem]),
+            WRITTEN: MetadataValue.json(sorted({f"{SCHEMA}.{one.table}" for one in loaded if not one.problem})),
             "quarantined": quarantined,
         },
         check_results=[check],
@@ -283,6 +284,13 @@ def define_copy(settings: Settings, sources: Iterable[AssetKey]) -> AssetsDefini
             copied = copy_tables(settings.warehouse, tables, context.log.info)
         note(context, ", ".join(f"{table.relation} {_count(table.rows, 'row')}" for table in copied) or NOTHING_NEW)
         rows = {table.relation: table.rows for table in copied}
-        return MaterializeResult(metadata={"dagster/row_count": sum(rows.values()), "copied": rows, "tables": len(tables)})
+        return MaterializeResult(
+            metadata={
+                "dagster/row_count": sum(rows.values()),
+                "copied": rows,
+                "tables": len(tables),
+                WRITTEN: MetadataValue.json(sorted(rows)),
+            }
+        )
 
     return raw_in_snowflake

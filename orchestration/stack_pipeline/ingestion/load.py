@@ -19,12 +19,12 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 
 from stack_pipeline.errors import UserError
 from stack_pipeline.ingestion.flights_files import TABLES, SourceFile, to_parquet
+from stack_pipeline.ingestion.tables import FILES
 from stack_pipeline.settings import quiet_telemetry
 from stack_pipeline.warehouse import connect, dlt_destination, quoted_text, scratch, table_columns, transaction
 
 SCHEMA = "raw"
-_FILES = "flights_files"
-_LOADED = f"{SCHEMA}.{_FILES}"
+_LOADED = f"{SCHEMA}.{FILES}"
 _DAY = "make_date(year, month, day)"
 
 
@@ -175,7 +175,7 @@ def _loaded_files(warehouse: Path) -> dict[str, str]:
     if not warehouse.exists():
         return {}
     with connect(warehouse, read_only=True) as connection:
-        if not table_columns(connection, SCHEMA, _FILES):
+        if not table_columns(connection, SCHEMA, FILES):
             return {}
         return dict(connection.execute(f"select source, fingerprint from {_LOADED}").fetchall())
 

@@ -1,5 +1,8 @@
 """The tables of the flights and the columns that each must have."""
 
+FILES = "flights_files"
+"""Beside them: which files were loaded."""
+
 WHOLE, REAL, TEXT, UTC = "whole number", "real number", "text", "time in UTC"
 
 COLUMNS: dict[str, dict[str, str]] = {

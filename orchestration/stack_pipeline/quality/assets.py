@@ -95,6 +95,7 @@ def _metadata(suite: Suite, verdict: object) -> dict[str, MetadataValue]:
         "expectations": MetadataValue.int(len(verdict.findings)),
         "failed": MetadataValue.int(len(verdict.failed)),
         **({"what failed": MetadataValue.text(failed)} if failed else {}),
+        "results": MetadataValue.json([one.native for one in verdict.findings]),
     }
 
 

@@ -35,7 +35,8 @@ _RESULTS_COLUMNS = (
 @dataclass(frozen=True)
 class Finding:
     """What one expectation found. number: its place in the suite. words: it as a sentence. bad: rows that don't meet it.
-    checked: rows that were looked at, None where it isn't about rows. blocking: it stops the publish."""
+    checked: rows that were looked at, None where it isn't about rows. blocking: it stops the publish. native: Great Expectations'
+    own result, without values of the data, for the catalogue."""
 
     number: int
     expectation: str
@@ -46,6 +47,7 @@ class Finding:
     observed: str
     bad: int = 0
     checked: int | None = None
+    native: dict[str, Any] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -172,7 +174,22 @@ def _finding(suite: Suite, result: Any) -> Finding:
         observed=f"{bad} rows" if bad or by_query else _shown(found.get("observed_value", "")),
         bad=bad,
         checked=found.get("element_count"),
+        native=_native(result),
     )
+
+
+_COUNTS = ("observed_value", "element_count", "missing_count", "unexpected_count")
+
+
+def _native(result: Any) -> dict[str, Any]:
+    whole = result.to_json_dict()
+    config, found = whole["expectation_config"], whole.get("result") or {}
+    kwargs = {name: value for name, value in config["kwargs"].items() if name != "batch_id"}  # made anew by each run
+    return {
+        "success": whole["success"],
+        "expectation_config": {**{name: config.get(name) for name in ("type", "description", "severity")}, "kwargs": kwargs},
+        "result": {name: found[name] for name in _COUNTS if found.get(name) is not None},
+    }
 
 
 def _in_words(config: Any) -> str:

@@ -273,15 +273,20 @@ export class Aspects {
     const values = changes.map(({ value }) => JSON.stringify(value));
     await transaction.rows(
       `insert into events (urn, aspect, at, id, value, system)
-       select urn, aspect, at, md5(value), value, system
-       from unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[]) i(urn, aspect, at, value, system)
-       on conflict do nothing`,
+       select distinct on (urn, aspect, at, id) urn, aspect, at, id, value, system
+       from (select *, md5(coalesce(bucket, value)) as id
+             from unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[])
+               with ordinality i(urn, aspect, at, value, system, bucket, number)) i
+       order by urn, aspect, at, id, number desc
+       on conflict (urn, aspect, at, id) do update set value = excluded.value, system = excluded.system
+         where events.value <> excluded.value`,
       [
         changes.map(({ urn }) => urn.text),
         changes.map(({ aspect }) => aspect),
         changes.map(({ value }) => Number(value?.timestampMillis ?? 0)),
         values,
         changes.map(({ system }) => JSON.stringify(system)),
+        changes.map(({ value }) => bucketOf(value)),
       ],
     );
   }
@@ -346,6 +351,12 @@ export class Aspects {
 }
 
 const keyOf = ({ urn, aspect }: Pick<Change, 'urn' | 'aspect'>): string => `${urn.text} ${aspect}`;
+
+/** What tells an event of a span of time, such as a day's usage: told again, it replaces what was told of it. null: it is of a moment. */
+function bucketOf(value: JsonObject | undefined): string | null {
+  if (!value?.eventGranularity) return null;
+  return JSON.stringify([value.eventGranularity, value.partitionSpec ?? null, value.messageId ?? null]);
+}
 
 /** A value without the items and fields that are a URN, or are of it. */
 function without(value: Json, urn: string): Json | undefined {

@@ -10,6 +10,7 @@ import { queryRoutes } from './query';
 import { describeSnapshot, type Reading, snapshotAge } from './reading';
 import { HEALTH, METRICS } from './schemas';
 import { tokenRoutes } from './tokens';
+import { usageRoutes } from './usage';
 
 /** What a browser that was sent here is told. */
 const GUIDE = {
@@ -23,6 +24,7 @@ const GUIDE = {
     'GET /v1/tables': 'the tables, their columns and rows; /v1/tables/{name} has a sample',
     'GET /v1/snapshot': 'which snapshot answers, and how old it is; /v1/snapshots has all that lie here',
     'GET, POST, DELETE /v1/tokens': 'tokens with fewer rights and limits; with the stack’s own token only',
+    'GET /v1/usage?day=…': 'which queries that day has seen; with the stack’s own token only',
     'GET /health, /metrics': 'need no token',
   },
   token: `Authorization: Bearer <token>, which \`${secretCommand('duckdb-http', 'token')}\` prints`,
@@ -74,6 +76,7 @@ export async function routes(server: FastifyInstance, reading: Reading): Promise
     await v1.register(async (admin) => {
       admin.addHook('onRequest', requireAdmin);
       await tokenRoutes(admin, tokens);
+      await usageRoutes(admin, reading.usage);
     });
   });
 }

@@ -18,7 +18,7 @@ const WAITING = 1_000;
 
 /** Mosaic's protocol at `/`, over HTTP and WebSocket; the token comes in the header, or as `?token=`. */
 export async function mosaicRoutes(server: FastifyInstance, reading: Reading, guide: object): Promise<void> {
-  const { settings, tokens, metrics } = reading;
+  const { settings, tokens, metrics, usage } = reading;
   const places = new Places(settings.workspaces);
   await server.register(websocket, {
     options: { maxPayload: settings.bodyLimit },
@@ -123,7 +123,7 @@ export async function mosaicRoutes(server: FastifyInstance, reading: Reading, gu
       Math.min(settings.timeoutMs, grant.timeoutMs ?? Infinity),
     );
     const form = `mosaic ${asked.type}`;
-    const audited = audit(request, asked.sql, form, settings.audit);
+    const audited = audit(request, asked.sql, form, usage, settings.audit);
     try {
       const answer = await metrics.measure(form, () =>
         client.answer(asked, AbortSignal.any([gone, late.signal])),

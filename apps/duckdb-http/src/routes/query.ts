@@ -29,7 +29,7 @@ interface Link {
 
 /** `POST` and `GET /v1/query`. */
 export async function queryRoutes(server: FastifyInstance, reading: Reading): Promise<void> {
-  const { databases, reader, settings, metrics, cache } = reading;
+  const { databases, reader, settings, metrics, cache, usage } = reading;
   server.post<{ Body: Asked }>('/v1/query', { schema: POST_QUERY }, async (request, reply) =>
     answer(request, reply, request.body),
   );
@@ -53,7 +53,7 @@ export async function queryRoutes(server: FastifyInstance, reading: Reading): Pr
     void reply.header('vary', 'accept, authorization').header('cache-control', 'private, no-cache');
     const { signal, end, progress } = limits(reply, settings, grant);
     const stream = new AnswerStream(reply, signal, progress, grant.maxBytes);
-    const audited = audit(request, sql, format, settings.audit);
+    const audited = audit(request, sql, format, usage, settings.audit);
     try {
       return await metrics.measure(format, () =>
         databases.use(async (database) => {

@@ -4,6 +4,7 @@ import type { Tokens } from '../access/tokens';
 import type { Metrics } from '../metrics';
 import type { ResultCache } from '../result-cache';
 import type { Settings } from '../settings';
+import type { Usage } from '../usage';
 
 /** What the routes answer from. */
 export interface Reading {
@@ -14,6 +15,7 @@ export interface Reading {
   tokens: Tokens;
   cache: ResultCache;
   settings: Settings;
+  usage: Usage;
 }
 
 export function describeSnapshot(snapshot: LocalSnapshot | undefined): {

@@ -315,6 +315,32 @@ export const REMOVE_TOKEN = {
   },
 };
 
+export const USAGE = {
+  summary: 'How often each token has asked which query on a day',
+  tags: ['tokens'],
+  querystring: object({
+    day: {
+      type: 'string',
+      format: 'date',
+      description: 'UTC; the last eight are kept',
+      examples: ['2026-11-28'],
+    },
+  }),
+  response: {
+    200: json(
+      'The queries that were answered',
+      object({
+        day: { type: 'string' },
+        queries: {
+          type: 'array',
+          items: object({ token: NAME, sql: { type: 'string' }, count: { type: 'integer' } }),
+        },
+      }),
+    ),
+    ...failed({ 400: 'The request is wrong', ...UNAUTHORIZED, 403: 'This takes the stack’s own token' }),
+  },
+};
+
 export const MOSAIC = {
   summary: 'Mosaic’s protocol, also as a WebSocket',
   description:
