@@ -6,6 +6,7 @@ import { Model } from './model/model';
 import { settingsFromEnvironment } from './settings';
 import { Aspects } from './store/aspects';
 import { Events } from './store/events';
+import { Export } from './store/export';
 import { MIGRATIONS } from './store/migrations';
 import { Relationships } from './store/relationships';
 import { Search } from './store/search';
@@ -34,6 +35,7 @@ export async function createCatalog(
     events: new Events(database),
     relationships: new Relationships(database),
     search: new Search(database),
+    exported: new Export(database, model),
   });
   return { server, stop: () => database.close() };
 }

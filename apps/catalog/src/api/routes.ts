@@ -5,10 +5,12 @@ import type { Model } from '../model/model';
 import type { Settings } from '../settings';
 import type { Aspects } from '../store/aspects';
 import type { Events } from '../store/events';
+import type { Export } from '../store/export';
 import type { Relationships } from '../store/relationships';
 import type { Search } from '../store/search';
 import { aspectRoutes } from './aspects';
 import { entityRoutes } from './entities';
+import { exportRoutes } from './export';
 import { graphqlRoutes } from './graphql';
 import { openapiRoutes } from './openapi';
 import { timelineRoutes } from './timeline';
@@ -20,6 +22,7 @@ export interface Context {
   events: Events;
   relationships: Relationships;
   search: Search;
+  exported: Export;
 }
 
 /** Who writes, until there are tokens of more than one. */
@@ -58,7 +61,14 @@ export function routes(server: FastifyInstance, context: Context): void {
   server.register(async (scope) => {
     scope.addHook('onRequest', authorize);
     scope.get('/config', async () => CONFIG);
-    for (const add of [aspectRoutes, entityRoutes, openapiRoutes, timelineRoutes, graphqlRoutes])
+    for (const add of [
+      aspectRoutes,
+      entityRoutes,
+      openapiRoutes,
+      timelineRoutes,
+      graphqlRoutes,
+      exportRoutes,
+    ])
       add(scope, context);
   });
 }

@@ -1,11 +1,11 @@
 import { RequestError } from '@stack/http-server';
 import type { Database, Transaction } from '@stack/postgres/client';
-import { type Json, type JsonObject, isObject, valuesAt } from '../model/json';
+import { type Json, type JsonObject, isObject } from '../model/json';
 import type { Model } from '../model/model';
 import { parseUrn } from '../model/urn';
 import type { Change } from '../write/change';
 import { patched } from '../write/patch';
-import { indexPart } from './index-part';
+import { type Part, indexPart } from './index-part';
 import type { Reference } from './relationships';
 
 export interface StoredAspect {
@@ -28,6 +28,9 @@ interface Row {
   created_at: Date;
   created_by: string;
 }
+
+/** An aspect with its new value. */
+type Written = Required<Pick<Change, 'urn' | 'aspect' | 'value' | 'system'>>;
 
 interface Edge {
   owner: string;
@@ -131,7 +134,6 @@ export class Aspects {
           { urn: parseUrn(owner), aspect, value, system: JSON.parse(row.system) as JsonObject },
         ];
         await this.writeAspects(transaction, written, actor);
-        await this.indexEntities(transaction, written, []);
       }
     });
   }
@@ -166,15 +168,12 @@ export class Aspects {
     await this.deleteAspects(transaction, deleted);
     const written = await this.resolved(transaction, others);
     await this.writeEvents(transaction, events);
-    if (written.length > 0) await this.writeAspects(transaction, written, actor);
-    await this.indexEntities(transaction, written, [...deleted, ...events]);
+    await this.writeAspects(transaction, written, actor);
+    await this.indexEntities(transaction, [], events);
   }
 
   /** The values that are to be written: a patch's is made of what is there. */
-  private async resolved(
-    transaction: Transaction,
-    changes: readonly Change[],
-  ): Promise<Required<Pick<Change, 'urn' | 'aspect' | 'value' | 'system'>>[]> {
+  private async resolved(transaction: Transaction, changes: readonly Change[]): Promise<Written[]> {
     const dependent = changes.filter(
       ({ type }) => type === 'PATCH' || type === 'CREATE' || type === 'CREATE_ENTITY' || type === 'UPDATE',
     );
@@ -210,62 +209,88 @@ export class Aspects {
     });
   }
 
+  /** Writes aspects, and of those that have another value now also what follows from them: edges, and what is searched. */
   private async writeAspects(
     transaction: Transaction,
-    changes: readonly Required<Pick<Change, 'urn' | 'aspect' | 'value' | 'system'>>[],
+    written: readonly Written[],
     actor: string,
   ): Promise<void> {
-    const columns = [
-      changes.map(({ urn }) => urn.text),
-      changes.map(({ aspect }) => aspect),
-      changes.map(({ value }) => JSON.stringify(value)),
-      changes.map(({ system }) => JSON.stringify(system)),
-    ];
-    await transaction.rows(
-      `insert into aspects (urn, aspect, value, system, created_by)
-       select urn, aspect, value, system, $5 from unnest($1::text[], $2::text[], $3::text[], $4::text[]) i(urn, aspect, value, system)
-       order by urn, aspect
-       on conflict (urn, aspect) do update set value = excluded.value, system = excluded.system,
-         created_at = excluded.created_at, created_by = excluded.created_by`,
-      [...columns, actor],
-    );
-    const related = changes.filter(
-      ({ aspect }) => (this.model.aspect(aspect)?.relationships.length ?? 0) > 0,
-    );
-    if (related.length === 0) return;
-    await transaction.rows(
-      'delete from edges where (owner, aspect) in (select * from unnest($1::text[], $2::text[]))',
-      [related.map(({ urn }) => urn.text), related.map(({ aspect }) => aspect)],
-    );
-    const edges = related.flatMap(({ urn, aspect, value }) => this.edgesOf(urn.text, aspect, value));
-    await transaction.rows(
-      `insert into edges select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[]) on conflict do nothing`,
+    if (written.length === 0) return;
+    const inserting = transaction.rows<{ urn: string; aspect: string; existed: boolean }>(
+      `with changed as (
+         insert into aspects (urn, aspect, value, system, created_by)
+         select urn, aspect, value, system, $5 from ${columns(4)} i(urn, aspect, value, system)
+         order by urn, aspect
+         on conflict (urn, aspect) do update set value = excluded.value, system = excluded.system,
+           created_at = excluded.created_at, created_by = excluded.created_by
+         returning urn, aspect, old.urn is not null as existed, old.value is distinct from new.value as differs)
+       select urn, aspect, existed from changed where differs`,
       [
-        edges.map(({ owner }) => owner),
-        edges.map(({ aspect }) => aspect),
-        edges.map(({ source }) => source),
-        edges.map(({ type }) => type),
-        edges.map(({ target }) => target),
-        edges.map(({ lineage }) => lineage),
+        lines(written.map(({ urn }) => urn.text)),
+        lines(written.map(({ aspect }) => aspect)),
+        lines(written.map(({ value }) => JSON.stringify(value))),
+        lines(written.map(({ system }) => JSON.stringify(system))),
+        actor,
       ],
+    );
+    // Made while PostgreSQL writes.
+    const edges = new Map(
+      written.map((one) => [keyOf(one), this.edgesOf(one.urn.text, one.aspect, one.value)]),
+    );
+    const parts = new Map(written.map((one) => [keyOf(one), indexPart(this.model, one.aspect, one.value)]));
+    const changed = new Map((await inserting).map((row) => [`${row.urn} ${row.aspect}`, row]));
+    const differing = written.filter((one) => changed.has(keyOf(one)));
+    const before = differing.filter((one) => changed.get(keyOf(one))!.existed);
+    await this.deleteEdges(transaction, before);
+    await this.insertEdges(
+      transaction,
+      differing.flatMap((one) => edges.get(keyOf(one))!),
+    );
+    await this.indexEntities(
+      transaction,
+      differing.map(({ urn, aspect }) => ({ urn, aspect, part: parts.get(keyOf({ urn, aspect }))! })),
+      [],
     );
   }
 
-  private edgesOf(owner: string, aspect: string, value: JsonObject): Edge[] {
-    const isUrn = (one: Json): one is string => typeof one === 'string' && one.startsWith('urn:');
-    const edges: Edge[] = (this.model.aspect(aspect)?.relationships ?? []).flatMap(
-      ({ path, name, lineage = null }) =>
-        valuesAt(value, path)
-          .filter(isUrn)
-          .map((target) => ({ owner, aspect, source: owner, type: name, target, lineage })),
+  private async deleteEdges(
+    transaction: Transaction,
+    aspects: readonly Pick<Change, 'urn' | 'aspect'>[],
+  ): Promise<void> {
+    const related = aspects.filter(({ aspect }) => this.model.aspect(aspect)?.relationships.length);
+    if (related.length === 0) return;
+    await transaction.rows(
+      'delete from edges e using unnest($1::text[], $2::text[]) i(owner, aspect) where e.owner = i.owner and e.aspect = i.aspect',
+      [related.map(({ urn }) => urn.text), related.map(({ aspect }) => aspect)],
     );
+  }
+
+  private async insertEdges(transaction: Transaction, edges: readonly Edge[]): Promise<void> {
+    if (edges.length === 0) return;
+    await transaction.rows(`insert into edges select * from ${columns(6)}`, [
+      lines(edges.map(({ owner }) => owner)),
+      lines(edges.map(({ aspect }) => aspect)),
+      lines(edges.map(({ source }) => source)),
+      lines(edges.map(({ type }) => type)),
+      lines(edges.map(({ target }) => target)),
+      lines(edges.map(({ lineage }) => lineage ?? '')),
+    ]);
+  }
+
+  /** None twice. */
+  private edgesOf(owner: string, aspect: string, value: JsonObject): Edge[] {
+    const edges: Edge[] = this.model
+      .related(aspect, value)
+      .flatMap(([{ name, lineage = null }, found]) =>
+        found.filter(isUrn).map((target) => ({ owner, aspect, source: owner, type: name, target, lineage })),
+      );
     // Between columns: they have no aspects of their own.
     const fine = Array.isArray(value.fineGrainedLineages) ? value.fineGrainedLineages.filter(isObject) : [];
     for (const { upstreams, downstreams } of fine)
       for (const down of Array.isArray(downstreams) ? downstreams.filter(isUrn) : [])
         for (const up of Array.isArray(upstreams) ? upstreams.filter(isUrn) : [])
           edges.push({ owner, aspect, source: down, type: 'DownstreamOf', target: up, lineage: 'up' });
-    return edges;
+    return [...new Map(edges.map((edge) => [`${edge.source} ${edge.type} ${edge.target}`, edge])).values()];
   }
 
   private async writeEvents(transaction: Transaction, changes: readonly Change[]): Promise<void> {
@@ -315,11 +340,11 @@ export class Aspects {
   /** What is searched of the entities, and the entities themselves: one that is written of is there. */
   private async indexEntities(
     transaction: Transaction,
-    written: readonly { urn: Change['urn']; aspect: string; value: JsonObject }[],
+    changed: readonly { urn: Change['urn']; aspect: string; part: Part }[],
     touched: readonly Change[],
   ): Promise<void> {
-    const parts = new Map<string, { type: string; parts: Record<string, unknown> }>();
-    const of = (urn: Change['urn']): Record<string, unknown> => {
+    const parts = new Map<string, { type: string; parts: Record<string, Part> }>();
+    const of = (urn: Change['urn']): Record<string, Part> => {
       let found = parts.get(urn.text);
       if (!found) {
         const key = this.model.keyOf(urn);
@@ -328,22 +353,36 @@ export class Aspects {
       }
       return found.parts;
     };
-    for (const { urn, aspect, value } of written) of(urn)[aspect] = indexPart(this.model, aspect, value);
-    for (const { urn, type } of touched) if (type !== 'DELETE') of(urn);
+    for (const { urn, aspect, part } of changed) of(urn)[aspect] = part;
+    for (const { urn } of touched) of(urn);
     if (parts.size === 0) return;
     const rows = [...parts].sort(([a], [b]) => (a < b ? -1 : 1));
     await transaction.rows(
-      `insert into entities (urn, type, parts) select * from unnest($1::text[], $2::text[], $3::jsonb[])
+      `insert into entities (urn, type, parts) select urn, type, parts::jsonb from ${columns(3)} i(urn, type, parts)
        on conflict (urn) do update set parts = entities.parts || excluded.parts
        where entities.parts || excluded.parts <> entities.parts`,
       [
-        rows.map(([urn]) => urn),
-        rows.map(([, { type }]) => type),
-        rows.map(([, one]) => JSON.stringify(one.parts)),
+        lines(rows.map(([urn]) => urn)),
+        lines(rows.map(([, { type }]) => type)),
+        lines(rows.map(([, one]) => JSON.stringify(one.parts))),
       ],
     );
   }
 }
+
+/** Also without what URNs can't have: see `lines`. */
+const isUrn = (one: Json): one is string =>
+  typeof one === 'string' && one.startsWith('urn:') && !/\p{Cc}/u.test(one);
+
+/**
+ * One parameter for a column of many rows, which `string_to_array` splits again: quicker than an array, whose items are escaped here
+ * and unescaped there. No item has a line break: JSON escapes it, URNs and names of aspects don't have it.
+ */
+const lines = (items: readonly string[]): string => items.join('\n');
+
+/** The same in SQL, the first of so many columns. */
+const columns = (count: number): string =>
+  `unnest(${Array.from({ length: count }, (_, i) => `string_to_array($${i + 1}, E'\\n', '')`).join(', ')})`;
 
 const keyOf = ({ urn, aspect }: Pick<Change, 'urn' | 'aspect'>): string => `${urn.text} ${aspect}`;
 

@@ -91,13 +91,12 @@ export class Search {
   }
 }
 
-/** Words to look for. Only letters and digits: nothing in it is an operator. */
-export const terms = (text = ''): string[] =>
-  [...new Set(words(text.trim() === '*' ? '' : text).split(' '))].filter(Boolean).slice(0, 16);
+/** Words to look for. */
+export const terms = (text = ''): string[] => words(text).slice(0, 16);
 
 /** They all, as the beginnings of words. */
 const tsqueryOf = (asked: readonly string[], values: unknown[]): string =>
-  `to_tsquery('simple', $${values.push(asked.map((word) => `'${word}':*`).join(' & '))})`;
+  `$${values.push(asked.map((word) => `'${word}':*`).join(' & '))}::tsquery`;
 
 /** What each hit fulfils. */
 function matching(query: Query, values: unknown[]): string {
@@ -127,26 +126,27 @@ function condition(filter: Filter, values: unknown[]): string {
     if (field === 'removed') return `removed = ($${values.push(filter.values[0] ?? 'false')})::boolean`;
     if (field === 'urn') return `urn = any($${values.push(filter.values)})`;
     if (field === '_entityType') return `type = any($${values.push(filter.values)})`;
-    const at = (): string => `fields -> $${values.push(field)}::text`;
+    const path = (each = ''): string => `$${values.push(`$[*].${JSON.stringify(field)}${each}`)}::jsonpath`;
+    const given = (): string => `jsonb_array_elements_text(jsonb_path_query_array(fields, ${path('[*]')})) v`;
     switch (filter.condition ?? 'EQUAL') {
       case 'EXISTS':
-        return `${at()} is not null`;
+        return `fields @? ${path()}`;
       case 'CONTAIN':
-        return `exists (select from jsonb_array_elements_text(${at()}) v where v ilike any($${values.push(filter.values.map((one) => `%${like(one)}%`))}))`;
+        return `exists (select from ${given()} where v ilike any($${values.push(filter.values.map((one) => `%${like(one)}%`))}))`;
       case 'START_WITH':
-        return `exists (select from jsonb_array_elements_text(${at()}) v where v ilike any($${values.push(filter.values.map((one) => `${like(one)}%`))}))`;
+        return `exists (select from ${given()} where v ilike any($${values.push(filter.values.map((one) => `${like(one)}%`))}))`;
       case 'GREATER_THAN':
       case 'GREATER_THAN_OR_EQUAL_TO':
       case 'LESS_THAN':
       case 'LESS_THAN_OR_EQUAL_TO': {
         const sign = filter.condition!.startsWith('GREATER') ? '>' : '<';
         const equal = filter.condition!.endsWith('EQUAL_TO') ? '=' : '';
-        return `exists (select from jsonb_array_elements_text(${at()}) v where v ~ '^-?[0-9.]+$' and v::numeric ${sign}${equal} ($${values.push(filter.values[0] ?? '0')})::numeric)`;
+        return `exists (select from ${given()} where v ~ '^-?[0-9.]+$' and v::numeric ${sign}${equal} ($${values.push(filter.values[0] ?? '0')})::numeric)`;
       }
       default: {
         // Each by itself, for the index.
         const one = filter.values.map(
-          (value) => `fields @> $${values.push(JSON.stringify({ [field]: [value] }))}::jsonb`,
+          (value) => `fields @> $${values.push(JSON.stringify([{ [field]: [value] }]))}::jsonb`,
         );
         return `(${one.join(' or ') || 'false'})`;
       }
