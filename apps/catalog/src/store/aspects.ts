@@ -92,10 +92,15 @@ export class Aspects {
   }
 
   /** All the newest of some entities; a timeseries is not among them. */
-  async readAll(urns: readonly string[], aspects?: readonly string[]): Promise<StoredAspect[]> {
+  async readAll(
+    urns: readonly string[],
+    aspects?: readonly string[],
+    without: readonly string[] = [],
+  ): Promise<StoredAspect[]> {
     const rows = await this.database.rows<Row>(
-      'select * from aspects where urn = any($1) and ($2::text[] is null or aspect = any($2)) order by urn, aspect',
-      [urns, aspects ?? null],
+      `select * from aspects where urn = any($1) and ($2::text[] is null or aspect = any($2)) and aspect <> all($3)
+       order by urn, aspect`,
+      [urns, aspects ?? null, without],
     );
     return rows.map(stored);
   }

@@ -27,8 +27,8 @@ export interface Hit {
 
 /** As many are counted; of more, that there are more. */
 export const COUNTED = 10_000;
-/** As many are ranked. */
-const RANKED = 5_000;
+/** As many of those that have the words are counted and ranked; and all that are named by them. */
+const RANKED = 2_000;
 
 /** Finds entities. */
 export class Search {
@@ -37,29 +37,33 @@ export class Search {
   /** The best first: who has the words as its name, then whose name begins with them, then by where the words are. */
   async find(query: Query, start: number, count: number): Promise<{ total: number; hits: Hit[] }> {
     const values: unknown[] = [];
-    const total = await this.count(query);
     const asked = terms(query.text);
+    const where = conditions(query, values);
     if (asked.length === 0) {
       const hits = await this.database.rows<Hit>(
-        `select urn, type, name from entities where ${conditions(query, values)}
+        `select urn, type, name from entities where ${where}
          order by type, urn offset $${values.push(start)} limit $${values.push(count)}`,
         values,
       );
-      return { total, hits };
+      return { total: await this.count(query), hits };
     }
-    const where = conditions(query, values);
+    const most = Math.max(RANKED, start + count);
     const tsquery = tsqueryOf(asked, values);
     const text = `$${values.push((query.text ?? '').trim().toLowerCase())}`;
-    const hits = await this.database.rows<Hit>(
-      `with exact as materialized (select urn from entities where ${where} and lower(name) = ${text} limit 100),
-       found as materialized (select urn from entities where ${where} and words @@ ${tsquery} limit ${RANKED})
-       select e.urn, e.type, e.name from entities e where e.urn in (select urn from exact union select urn from found)
-       order by (lower(e.name) = ${text}) desc, starts_with(lower(e.name), ${text}) desc,
-         ts_rank('{0.05, 0.2, 0.4, 1.0}', e.words, ${tsquery}, 1) desc, length(e.name), e.urn
+    const hits = await this.database.rows<Hit & { total: string }>(
+      `with exact as (select urn, type, name, 1 as rank from entities where ${where} and lower(name) = ${text} limit ${most}),
+       found as materialized (
+         select urn, type, name, ts_rank('{0.05, 0.2, 0.4, 1.0}', words, ${tsquery}, 1) as rank
+         from entities where ${where} and words @@ ${tsquery} limit ${most})
+       select urn, type, name, (select count(*) from found) as total
+       from (select * from exact union all select * from found where lower(name) <> ${text}) hits
+       order by (lower(name) = ${text}) desc, starts_with(lower(name), ${text}) desc, rank desc, length(name), urn
        offset $${values.push(start)} limit $${values.push(count)}`,
       values,
     );
-    return { total, hits };
+    // Where the page is none, nothing says how many there are.
+    const total = hits[0] ? Number(hits[0].total) : start > 0 || count === 0 ? await this.count(query) : 0;
+    return { total, hits: hits.map(({ urn, type, name }) => ({ urn, type, name })) };
   }
 
   /** The next in the order of URNs. @param after the last of the page before */
@@ -94,9 +98,9 @@ export class Search {
 /** Words to look for. */
 export const terms = (text = ''): string[] => words(text).slice(0, 16);
 
-/** They all, as the beginnings of words. */
+/** They all; the last, which may not be written to its end yet, as the beginning of a word. */
 const tsqueryOf = (asked: readonly string[], values: unknown[]): string =>
-  `$${values.push(asked.map((word) => `'${word}':*`).join(' & '))}::tsquery`;
+  `$${values.push(`${asked.map((word) => `'${word}'`).join(' & ')}:*`)}::tsquery`;
 
 /** What each hit fulfils. */
 function matching(query: Query, values: unknown[]): string {
