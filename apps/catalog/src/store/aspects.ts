@@ -5,7 +5,9 @@ import type { Model } from '../model/model';
 import { parseUrn } from '../model/urn';
 import type { Change } from '../write/change';
 import { patched } from '../write/patch';
-import { type Part, indexPart } from './index-part';
+import { columns, lines } from './columns';
+import type { Changed, Indexer } from './indexer';
+import { isPassing, pause } from './passing';
 import type { Reference } from './relationships';
 
 export interface StoredAspect {
@@ -32,27 +34,12 @@ interface Row {
 /** An aspect with its new value. */
 type Written = Required<Pick<Change, 'urn' | 'aspect' | 'value' | 'system'>>;
 
-interface Edge {
-  owner: string;
-  aspect: string;
-  source: string;
-  type: string;
-  target: string;
-  lineage: string | null;
+/** What a write changed, and by which mark the indexer knows it. */
+interface Changes {
+  mark?: string;
+  changed: Changed[];
 }
 
-/** PostgreSQL says so when two transactions wait for each other, or it was restarted under one. */
-const AGAIN = new Set([
-  '40P01',
-  '40001',
-  '57P01',
-  '57P02',
-  '57P03',
-  '08006',
-  '08003',
-  'ECONNRESET',
-  'ECONNREFUSED',
-]);
 const TRIES = 5;
 
 /** Entities and their aspects. */
@@ -60,6 +47,7 @@ export class Aspects {
   constructor(
     private readonly database: Database,
     private readonly model: Model,
+    private readonly indexer: Indexer,
   ) {}
 
   /**
@@ -69,14 +57,27 @@ export class Aspects {
    * @throws RequestError when one of them can't be made
    */
   async write(changes: readonly Change[], actor: string): Promise<void> {
+    const groups = this.inGroups(changes);
+    const work = () =>
+      this.indexed(async (transaction) => {
+        const written: Changes[] = [];
+        for (const group of groups) written.push(await this.writeGroup(transaction, group, actor));
+        return written;
+      });
+    await this.indexer.room();
+    await (changes.some(({ type }) => type === 'DELETE') ? this.indexer.alone(work) : work());
+  }
+
+  /** Writes in one transaction, again where PostgreSQL was restarted, and has it indexed. */
+  private async indexed(work: (transaction: Transaction) => Promise<Changes[]>): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.database.transaction(async (transaction) => {
-          for (const group of this.inGroups(changes)) await this.writeGroup(transaction, group, actor);
-        });
+        const written = await this.database.transaction(work);
+        for (const { mark, changed } of written) if (mark) this.indexer.add(mark, changed);
+        return;
       } catch (error) {
-        if (attempt >= TRIES || !AGAIN.has(String((error as { code?: unknown }).code))) throw error;
-        await new Promise((done) => setTimeout(done, 50 * 2 ** attempt));
+        if (attempt >= TRIES || !isPassing(error)) throw error;
+        await pause(attempt);
       }
     }
   }
@@ -116,17 +117,24 @@ export class Aspects {
   }
 
   async exists(urn: string): Promise<boolean> {
-    return (await this.database.rows('select from entities where urn = $1', [urn])).length > 0;
+    const found = await this.database.rows(
+      'select from aspects where urn = $1 union all select from entities where urn = $1 limit 1',
+      [urn],
+    );
+    return found.length > 0;
   }
 
   /** Removes all of an entity. @returns how many aspects and events it had */
   deleteEntity(urn: string): Promise<{ rows: number; events: number }> {
-    return this.database.transaction((transaction) => this.deleteAll(transaction, urn));
+    return this.indexer.alone(() =>
+      this.database.transaction((transaction) => this.deleteAll(transaction, urn)),
+    );
   }
 
   /** Takes an entity out of aspects of others that point to it. */
   async removeReferences(urn: string, references: readonly Reference[], actor: string): Promise<void> {
-    await this.database.transaction(async (transaction) => {
+    await this.indexed(async (transaction) => {
+      const changes: Changes[] = [];
       for (const { owner, aspect } of references) {
         const [row] = await transaction.rows<Row>(
           'select * from aspects where urn = $1 and aspect = $2 for update',
@@ -135,11 +143,12 @@ export class Aspects {
         if (!row) continue;
         const value = without(JSON.parse(row.value) as Json, urn);
         if (!isObject(value)) continue;
-        const written = [
-          { urn: parseUrn(owner), aspect, value, system: JSON.parse(row.system) as JsonObject },
-        ];
-        await this.writeAspects(transaction, written, actor);
+        const system = JSON.parse(row.system) as JsonObject;
+        changes.push(
+          await this.writeAspects(transaction, [{ urn: parseUrn(owner), aspect, value, system }], actor),
+        );
       }
+      return changes;
     });
   }
 
@@ -166,15 +175,22 @@ export class Aspects {
     return type !== 'DELETE' && this.model.aspect(aspect)?.isTimeseries === true;
   }
 
-  private async writeGroup(transaction: Transaction, group: readonly Change[], actor: string): Promise<void> {
+  private async writeGroup(
+    transaction: Transaction,
+    group: readonly Change[],
+    actor: string,
+  ): Promise<Changes> {
     const deleted = group.filter(({ type }) => type === 'DELETE');
     const events = group.filter((change) => this.isEvent(change));
     const others = group.filter((change) => !deleted.includes(change) && !events.includes(change));
     await this.deleteAspects(transaction, deleted);
     const written = await this.resolved(transaction, others);
     await this.writeEvents(transaction, events);
-    await this.writeAspects(transaction, written, actor);
-    await this.indexEntities(transaction, [], events);
+    await this.indexer.addParts(
+      transaction,
+      events.map(({ urn, aspect }) => ({ urn, aspect })),
+    );
+    return this.writeAspects(transaction, written, actor);
   }
 
   /** The values that are to be written: a patch's is made of what is there. */
@@ -193,9 +209,10 @@ export class Aspects {
         [dependent.map(({ urn }) => urn.text), dependent.map(({ aspect }) => aspect)],
       );
       for (const row of rows) now.set(`${row.urn} ${row.aspect}`, JSON.parse(row.value) as JsonObject);
-      const known = await transaction.rows<{ urn: string }>('select urn from entities where urn = any($1)', [
-        dependent.map(({ urn }) => urn.text),
-      ]);
+      const known = await transaction.rows<{ urn: string }>(
+        'select urn from entities where urn = any($1) union select urn from aspects where urn = any($1)',
+        [dependent.map(({ urn }) => urn.text)],
+      );
       for (const { urn } of known) entities.add(urn);
     }
     return changes.map((change) => {
@@ -214,22 +231,30 @@ export class Aspects {
     });
   }
 
-  /** Writes aspects, and of those that have another value now also what follows from them: edges, and what is searched. */
+  /** Writes aspects, and marks those that have another value now. */
   private async writeAspects(
     transaction: Transaction,
     written: readonly Written[],
     actor: string,
-  ): Promise<void> {
-    if (written.length === 0) return;
-    const inserting = transaction.rows<{ urn: string; aspect: string; existed: boolean }>(
-      `with changed as (
+  ): Promise<Changes> {
+    if (written.length === 0) return { changed: [] };
+    const rows = await transaction.rows<{
+      mark: string;
+      urn: string;
+      aspect: string;
+      version: number;
+      existed: boolean;
+    }>(
+      `with written as (
          insert into aspects (urn, aspect, value, system, created_by)
-         select urn, aspect, value, system, $5 from ${columns(4)} i(urn, aspect, value, system)
-         order by urn, aspect
+         select urn, aspect, value, system, $5 from ${columns(4)} i(urn, aspect, value, system) order by urn, aspect
          on conflict (urn, aspect) do update set value = excluded.value, system = excluded.system,
            created_at = excluded.created_at, created_by = excluded.created_by
-         returning urn, aspect, old.urn is not null as existed, old.value is distinct from new.value as differs)
-       select urn, aspect, existed from changed where differs`,
+         returning urn, aspect, version, old.urn is not null as existed, old.value is distinct from new.value as differs),
+       marked as (
+         insert into unindexed (urns, aspects)
+         select array_agg(urn), array_agg(aspect) from written where differs having count(*) > 0 returning id)
+       select id as mark, urn, aspect, version, existed from written, marked where differs`,
       [
         lines(written.map(({ urn }) => urn.text)),
         lines(written.map(({ aspect }) => aspect)),
@@ -238,64 +263,13 @@ export class Aspects {
         actor,
       ],
     );
-    // Made while PostgreSQL writes.
-    const edges = new Map(
-      written.map((one) => [keyOf(one), this.edgesOf(one.urn.text, one.aspect, one.value)]),
-    );
-    const parts = new Map(written.map((one) => [keyOf(one), indexPart(this.model, one.aspect, one.value)]));
-    const changed = new Map((await inserting).map((row) => [`${row.urn} ${row.aspect}`, row]));
-    const differing = written.filter((one) => changed.has(keyOf(one)));
-    const before = differing.filter((one) => changed.get(keyOf(one))!.existed);
-    await this.deleteEdges(transaction, before);
-    await this.insertEdges(
-      transaction,
-      differing.flatMap((one) => edges.get(keyOf(one))!),
-    );
-    await this.indexEntities(
-      transaction,
-      differing.map(({ urn, aspect }) => ({ urn, aspect, part: parts.get(keyOf({ urn, aspect }))! })),
-      [],
-    );
-  }
-
-  private async deleteEdges(
-    transaction: Transaction,
-    aspects: readonly Pick<Change, 'urn' | 'aspect'>[],
-  ): Promise<void> {
-    const related = aspects.filter(({ aspect }) => this.model.aspect(aspect)?.relationships.length);
-    if (related.length === 0) return;
-    await transaction.rows(
-      'delete from edges e using unnest($1::text[], $2::text[]) i(owner, aspect) where e.owner = i.owner and e.aspect = i.aspect',
-      [related.map(({ urn }) => urn.text), related.map(({ aspect }) => aspect)],
-    );
-  }
-
-  private async insertEdges(transaction: Transaction, edges: readonly Edge[]): Promise<void> {
-    if (edges.length === 0) return;
-    await transaction.rows(`insert into edges select * from ${columns(6)}`, [
-      lines(edges.map(({ owner }) => owner)),
-      lines(edges.map(({ aspect }) => aspect)),
-      lines(edges.map(({ source }) => source)),
-      lines(edges.map(({ type }) => type)),
-      lines(edges.map(({ target }) => target)),
-      lines(edges.map(({ lineage }) => lineage ?? '')),
-    ]);
-  }
-
-  /** None twice. */
-  private edgesOf(owner: string, aspect: string, value: JsonObject): Edge[] {
-    const edges: Edge[] = this.model
-      .related(aspect, value)
-      .flatMap(([{ name, lineage = null }, found]) =>
-        found.filter(isUrn).map((target) => ({ owner, aspect, source: owner, type: name, target, lineage })),
-      );
-    // Between columns: they have no aspects of their own.
-    const fine = Array.isArray(value.fineGrainedLineages) ? value.fineGrainedLineages.filter(isObject) : [];
-    for (const { upstreams, downstreams } of fine)
-      for (const down of Array.isArray(downstreams) ? downstreams.filter(isUrn) : [])
-        for (const up of Array.isArray(upstreams) ? upstreams.filter(isUrn) : [])
-          edges.push({ owner, aspect, source: down, type: 'DownstreamOf', target: up, lineage: 'up' });
-    return [...new Map(edges.map((edge) => [`${edge.source} ${edge.type} ${edge.target}`, edge])).values()];
+    const byKey = new Map(written.map((one) => [keyOf(one), one]));
+    const changed = rows.map(({ urn, aspect, version, existed }) => ({
+      ...byKey.get(`${urn} ${aspect}`)!,
+      version,
+      existed,
+    }));
+    return { mark: rows[0]?.mark, changed };
   }
 
   private async writeEvents(transaction: Transaction, changes: readonly Change[]): Promise<void> {
@@ -341,53 +315,7 @@ export class Aspects {
     // The key is an aspect, too.
     return { rows: aspects + entities, events };
   }
-
-  /** What is searched of the entities, and the entities themselves: one that is written of is there. */
-  private async indexEntities(
-    transaction: Transaction,
-    changed: readonly { urn: Change['urn']; aspect: string; part: Part }[],
-    touched: readonly Change[],
-  ): Promise<void> {
-    const parts = new Map<string, { type: string; parts: Record<string, Part> }>();
-    const of = (urn: Change['urn']): Record<string, Part> => {
-      let found = parts.get(urn.text);
-      if (!found) {
-        const key = this.model.keyOf(urn);
-        found = { type: urn.type, parts: { [key.name]: indexPart(this.model, key.name, key.value) } };
-        parts.set(urn.text, found);
-      }
-      return found.parts;
-    };
-    for (const { urn, aspect, part } of changed) of(urn)[aspect] = part;
-    for (const { urn } of touched) of(urn);
-    if (parts.size === 0) return;
-    const rows = [...parts].sort(([a], [b]) => (a < b ? -1 : 1));
-    await transaction.rows(
-      `insert into entities (urn, type, parts) select urn, type, parts::jsonb from ${columns(3)} i(urn, type, parts)
-       on conflict (urn) do update set parts = entities.parts || excluded.parts
-       where entities.parts || excluded.parts <> entities.parts`,
-      [
-        lines(rows.map(([urn]) => urn)),
-        lines(rows.map(([, { type }]) => type)),
-        lines(rows.map(([, one]) => JSON.stringify(one.parts))),
-      ],
-    );
-  }
 }
-
-/** Also without what URNs can't have: see `lines`. */
-const isUrn = (one: Json): one is string =>
-  typeof one === 'string' && one.startsWith('urn:') && !/\p{Cc}/u.test(one);
-
-/**
- * One parameter for a column of many rows, which `string_to_array` splits again: quicker than an array, whose items are escaped here
- * and unescaped there. No item has a line break: JSON escapes it, URNs and names of aspects don't have it.
- */
-const lines = (items: readonly string[]): string => items.join('\n');
-
-/** The same in SQL, the first of so many columns. */
-const columns = (count: number): string =>
-  `unnest(${Array.from({ length: count }, (_, i) => `string_to_array($${i + 1}, E'\\n', '')`).join(', ')})`;
 
 const keyOf = ({ urn, aspect }: Pick<Change, 'urn' | 'aspect'>): string => `${urn.text} ${aspect}`;
 

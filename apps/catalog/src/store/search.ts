@@ -28,11 +28,11 @@ export interface Hit {
 /** As many are counted; of more, that there are more. */
 export const COUNTED = 10_000;
 /** As many of those that have the words are counted and ranked; and all that are named by them. */
-const RANKED = 2_000;
+const RANKED = 1_000;
 
 /** Finds entities. */
 export class Search {
-  constructor(private readonly database: Database) {}
+  constructor(private readonly database: Pick<Database, 'rows'>) {}
 
   /** The best first: who has the words as its name, then whose name begins with them, then by where the words are. */
   async find(query: Query, start: number, count: number): Promise<{ total: number; hits: Hit[] }> {
