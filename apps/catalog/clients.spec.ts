@@ -1,3 +1,4 @@
+import { postgres } from '@stack/postgres';
 import { pytest, TestStack } from '@stack/testing';
 import { datahubClient } from './service';
 
@@ -12,5 +13,10 @@ describe('DataHub’s client', () => {
   });
   afterAll(() => stack.remove());
 
-  it('drives the service unchanged', () => pytest(stack, 'catalog', datahubClient), 300_000);
+  // PostgreSQL is for a second catalogue, into which the first is loaded.
+  it(
+    'drives the service unchanged',
+    () => pytest(stack, 'catalog', { ...datahubClient, POSTGRES_URL: postgres.url('sql') }),
+    300_000,
+  );
 });

@@ -90,7 +90,7 @@ const nothing = (text: string, isFiltered: boolean, all: string): HTMLElement =>
     { class: 'muted' },
     isFiltered ? h('a', { href: all }, 'Search all types and platforms') : '',
     text
-      ? ' Words are found by their beginnings, in names, columns, descriptions and tags.'
+      ? ' All of the words are looked for, the last one by its beginning, in names, columns, descriptions and tags.'
       : ' Nothing was told to the catalogue yet: the pipeline tells it after each publish (make pipeline).',
   );
 

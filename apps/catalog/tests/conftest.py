@@ -6,6 +6,7 @@ import subprocess
 import sys
 import uuid
 import warnings
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -38,22 +39,23 @@ def name() -> str:
     return f"t{uuid.uuid4().hex[:12]}"
 
 
+def run_datahub(home: Path, env: dict[str, str], *arguments: str) -> str:
+    """Runs DataHub's command line. Returns what it printed; fails when it does."""
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("datahub")), *arguments],
+        env={**os.environ, "HOME": str(home), **env},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
 @pytest.fixture
 def datahub(server: str, token: str, tmp_path: Path):
-    """DataHub's command line. Returns what it printed; fails when it does."""
-
-    def run(*arguments: str) -> str:
-        done = subprocess.run(
-            [str(Path(sys.executable).with_name("datahub")), *arguments],
-            env={**os.environ, "HOME": str(tmp_path), "DATAHUB_GMS_URL": server, "DATAHUB_GMS_TOKEN": token},
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    return run
+    """DataHub's command line against the running service."""
+    return partial(run_datahub, tmp_path, {"DATAHUB_GMS_URL": server, "DATAHUB_GMS_TOKEN": token})
 
 
 def last_json(output: str) -> object:

@@ -1,11 +1,32 @@
-import type DataLoader from 'dataloader';
+import DataLoader from 'dataloader';
 import { isObject, type Json, type JsonObject } from '../model/json';
 import { parseUrn } from '../model/urn';
+import type { Aspects } from '../store/aspects';
 import { camelToSnake, pascal } from './graphql-names';
 import type { Context } from './routes';
 
 /** Aspects of an entity by name; asked for many at once. */
-export type Loader = DataLoader<string, Record<string, JsonObject>>;
+type Loader = DataLoader<string, Record<string, JsonObject>>;
+
+export interface Loaders {
+  /** Without the large ones, which most answers have no use for. */
+  small: Loader;
+  whole: Loader;
+}
+
+const LARGE = ['schemaMetadata', 'editableSchemaMetadata', 'upstreamLineage', 'viewProperties'];
+
+/** For one answer: it reads no aspect twice. */
+export function loadersOf(aspects: Aspects): Loaders {
+  const loader = (without: readonly string[]): Loader =>
+    new DataLoader(async (urns) => {
+      const byUrn = new Map<string, Record<string, JsonObject>>();
+      for (const { urn, aspect, value } of await aspects.readAll(urns, undefined, without))
+        byUrn.set(urn, { ...byUrn.get(urn), [aspect]: value });
+      return urns.map((urn) => byUrn.get(urn) ?? {});
+    });
+  return { small: loader(LARGE), whole: loader([]) };
+}
 
 const text = (value: Json | undefined): string | undefined => (typeof value === 'string' ? value : undefined);
 const list = (value: Json | undefined): JsonObject[] => (Array.isArray(value) ? value.filter(isObject) : []);
@@ -17,7 +38,7 @@ export class Entity {
   constructor(
     readonly urn: string,
     private readonly context: Context,
-    private readonly loader: Loader,
+    private readonly loaders: Loaders,
   ) {
     this.parsed = parseUrn(urn);
   }
@@ -37,10 +58,10 @@ export class Entity {
   }
 
   private all(): Promise<Record<string, JsonObject>> {
-    return this.loader.load(this.urn);
+    return this.loaders.small.load(this.urn);
   }
 
-  private other = (urn: string): Entity => new Entity(urn, this.context, this.loader);
+  private other = (urn: string): Entity => new Entity(urn, this.context, this.loaders);
 
   async name(): Promise<string | undefined> {
     const { name } = this.key;
@@ -149,7 +170,7 @@ export class Entity {
   subTypes = async () => (await this.all()).subTypes as { typeNames: string[] } | undefined;
 
   async schemaMetadata() {
-    const { schemaMetadata, editableSchemaMetadata } = await this.all();
+    const { schemaMetadata, editableSchemaMetadata } = await this.loaders.whole.load(this.urn);
     const edited = new Map(
       list(editableSchemaMetadata?.editableSchemaFieldInfo).map((one) => [one.fieldPath, one]),
     );
@@ -177,7 +198,7 @@ export class Entity {
 
   async aspects({ input }: { input?: { aspectNames?: string[] } }) {
     const names = input?.aspectNames;
-    return Object.entries(await this.all())
+    return Object.entries(await this.loaders.whole.load(this.urn))
       .filter(([name]) => !names || names.includes(name))
       .map(([aspectName, value]) => ({ aspectName, payload: JSON.stringify(value) }));
   }

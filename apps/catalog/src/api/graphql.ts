@@ -1,11 +1,9 @@
-import DataLoader from 'dataloader';
 import type { FastifyInstance } from 'fastify';
-import { buildSchema, graphql } from 'graphql';
-import type { JsonObject } from '../model/json';
+import { type DocumentNode, GraphQLError, buildSchema, execute, parse, validate } from 'graphql';
 import { parseUrn } from '../model/urn';
 import { type Filter, type Query, terms } from '../store/search';
 import { lineageOf } from './lineage';
-import { Entity, type Loader } from './graphql-entity';
+import { Entity, type Loaders, loadersOf } from './graphql-entity';
 import { camelToSnake } from './graphql-names';
 import { schemaOf } from './graphql-schema';
 import { ACTOR, type Context } from './routes';
@@ -45,11 +43,25 @@ const FURTHEST = 20;
 
 /** What hits are counted by. */
 const FACETS: Record<string, string> = { _entityType: 'Type', platform: 'Platform' };
+/** Different queries that are remembered, parsed and compared with the schema: clients send the same few with other variables. */
+const REMEMBERED = 100;
 
 /** `POST /api/graphql`: search, entities and lineage as DataHub's CLI and SDK ask for them. */
 export function graphqlRoutes(server: FastifyInstance, context: Context): void {
   const { model, aspects, relationships, search } = context;
   const schema = buildSchema(schemaOf(model.entityTypes));
+  const remembered = new Map<string, DocumentNode>();
+  /** @throws GraphQLError[] what is wrong with the query */
+  const documentOf = (source: string): DocumentNode => {
+    const known = remembered.get(source);
+    if (known) return known;
+    const document = parse(source);
+    const errors = validate(schema, document);
+    if (errors.length > 0) throw errors;
+    if (remembered.size >= REMEMBERED) remembered.delete(remembered.keys().next().value!);
+    remembered.set(source, document);
+    return document;
+  };
   const types = new Map(model.entityTypes.map((type) => [camelToSnake(type), type]));
   const typeOf = (name: string): string => types.get(name) ?? name;
 
@@ -72,8 +84,8 @@ export function graphqlRoutes(server: FastifyInstance, context: Context): void {
     Math.min(MOST, Math.max(0, count)),
   ];
 
-  function resolvers(loader: Loader): Record<string, unknown> {
-    const entity = (urn: string): Entity => new Entity(urn, context, loader);
+  function resolvers(loaders: Loaders): Record<string, unknown> {
+    const entity = (urn: string): Entity => new Entity(urn, context, loaders);
     const resultsOf = (hits: readonly { urn: string }[]) =>
       hits.map(({ urn }) => ({ entity: entity(urn), matchedFields: [], extraProperties: [] }));
     const found = async (input: SearchInput) => {
@@ -195,17 +207,19 @@ export function graphqlRoutes(server: FastifyInstance, context: Context): void {
       },
     },
     async ({ body, log }) => {
-      const loader: Loader = new DataLoader(async (urns) => {
-        const byUrn = new Map<string, Record<string, JsonObject>>();
-        for (const { urn, aspect, value } of await aspects.readAll(urns))
-          byUrn.set(urn, { ...byUrn.get(urn), [aspect]: value });
-        return urns.map((urn) => byUrn.get(urn) ?? {});
-      });
       const { query: source, variables, operationName } = body;
-      const answer = await graphql({
+      let document: DocumentNode;
+      try {
+        document = documentOf(source);
+      } catch (error) {
+        if (error instanceof GraphQLError) return { errors: [error] };
+        if (Array.isArray(error)) return { errors: error as GraphQLError[] };
+        throw error;
+      }
+      const answer = await execute({
         schema,
-        source,
-        rootValue: resolvers(loader),
+        document,
+        rootValue: resolvers(loadersOf(aspects)),
         variableValues: variables ?? undefined,
         operationName,
         typeResolver: (value: unknown) => (value instanceof Entity ? value.__typename : undefined),

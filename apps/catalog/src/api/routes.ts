@@ -5,10 +5,12 @@ import type { Model } from '../model/model';
 import type { Settings } from '../settings';
 import type { Aspects } from '../store/aspects';
 import type { Events } from '../store/events';
+import type { Export } from '../store/export';
 import type { Relationships } from '../store/relationships';
 import type { Search } from '../store/search';
 import { aspectRoutes } from './aspects';
 import { entityRoutes } from './entities';
+import { exportRoutes } from './export';
 import { graphqlRoutes } from './graphql';
 import { openapiRoutes } from './openapi';
 import { timelineRoutes } from './timeline';
@@ -21,6 +23,7 @@ export interface Context {
   events: Events;
   relationships: Relationships;
   search: Search;
+  exported: Export;
 }
 
 /** Who writes, until there are tokens of more than one. */
@@ -59,7 +62,15 @@ export async function routes(server: FastifyInstance, context: Context): Promise
   server.register(async (scope) => {
     scope.addHook('onRequest', authorize);
     scope.get('/config', async () => CONFIG);
-    for (const add of [aspectRoutes, entityRoutes, openapiRoutes, timelineRoutes, graphqlRoutes, viewRoutes])
+    for (const add of [
+      aspectRoutes,
+      entityRoutes,
+      openapiRoutes,
+      timelineRoutes,
+      graphqlRoutes,
+      exportRoutes,
+      viewRoutes,
+    ])
       add(scope, context);
   });
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { RequestError } from '@stack/http-server';
 import Ajv, { type ValidateFunction } from 'ajv8';
-import type { Json, JsonObject } from './json';
+import { type Json, type JsonObject, Paths } from './json';
 import type { Urn } from './urn';
 
 export interface Relationship {
@@ -43,6 +43,7 @@ interface ModelFile {
 /** What DataHub's client knows of entities and aspects; built by build-model.mjs. */
 export class Model {
   private readonly validators = new Map<string, ValidateFunction>();
+  private readonly paths = new Map<readonly { path: string[] }[], Paths>();
   private readonly ajv: Ajv;
 
   private constructor(private readonly file: ModelFile) {
@@ -64,6 +65,27 @@ export class Model {
   /** Undefined for one that DataHub doesn't know: it is kept as it is. */
   aspect(name: string): AspectModel | undefined {
     return Object.hasOwn(this.file.aspects, name) ? this.file.aspects[name] : undefined;
+  }
+
+  /** Each relationship of an aspect with what a value has there. */
+  related(name: string, value: JsonObject): [Relationship, Json[]][] {
+    return this.found(this.aspect(name)?.relationships ?? [], value);
+  }
+
+  /** Each searched field of an aspect with what a value has there. */
+  searched(name: string, value: JsonObject): [Searched, Json[]][] {
+    return this.found(this.aspect(name)?.search ?? [], value);
+  }
+
+  private found<F extends { path: string[] }>(fields: readonly F[], value: JsonObject): [F, Json[]][] {
+    if (fields.length === 0) return [];
+    let paths = this.paths.get(fields);
+    if (!paths) {
+      paths = new Paths(fields.map(({ path }) => path));
+      this.paths.set(fields, paths);
+    }
+    const found = paths.find(value);
+    return fields.map((field, i) => [field, found[i]!]);
   }
 
   /** Full name of an aspect's class; an unknown one's is its own name. */

@@ -1,11 +1,13 @@
 import { RequestError } from '@stack/http-server';
 import type { Database, Transaction } from '@stack/postgres/client';
-import { type Json, type JsonObject, isObject, valuesAt } from '../model/json';
+import { type Json, type JsonObject, isObject } from '../model/json';
 import type { Model } from '../model/model';
 import { parseUrn } from '../model/urn';
 import type { Change } from '../write/change';
 import { patched } from '../write/patch';
-import { indexPart } from './index-part';
+import { columns, lines } from './columns';
+import type { Changed, Indexer } from './indexer';
+import { isPassing, pause } from './passing';
 import type { Reference } from './relationships';
 
 export interface StoredAspect {
@@ -29,27 +31,15 @@ interface Row {
   created_by: string;
 }
 
-interface Edge {
-  owner: string;
-  aspect: string;
-  source: string;
-  type: string;
-  target: string;
-  lineage: string | null;
+/** An aspect with its new value. */
+type Written = Required<Pick<Change, 'urn' | 'aspect' | 'value' | 'system'>>;
+
+/** What a write changed, and by which mark the indexer knows it. */
+interface Changes {
+  mark?: string;
+  changed: Changed[];
 }
 
-/** PostgreSQL says so when two transactions wait for each other, or it was restarted under one. */
-const AGAIN = new Set([
-  '40P01',
-  '40001',
-  '57P01',
-  '57P02',
-  '57P03',
-  '08006',
-  '08003',
-  'ECONNRESET',
-  'ECONNREFUSED',
-]);
 const TRIES = 5;
 
 /** Entities and their aspects. */
@@ -57,6 +47,7 @@ export class Aspects {
   constructor(
     private readonly database: Database,
     private readonly model: Model,
+    private readonly indexer: Indexer,
   ) {}
 
   /**
@@ -66,14 +57,27 @@ export class Aspects {
    * @throws RequestError when one of them can't be made
    */
   async write(changes: readonly Change[], actor: string): Promise<void> {
+    const groups = this.inGroups(changes);
+    const work = () =>
+      this.indexed(async (transaction) => {
+        const written: Changes[] = [];
+        for (const group of groups) written.push(await this.writeGroup(transaction, group, actor));
+        return written;
+      });
+    await this.indexer.room();
+    await (changes.some(({ type }) => type === 'DELETE') ? this.indexer.alone(work) : work());
+  }
+
+  /** Writes in one transaction, again where PostgreSQL was restarted, and has it indexed. */
+  private async indexed(work: (transaction: Transaction) => Promise<Changes[]>): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.database.transaction(async (transaction) => {
-          for (const group of this.inGroups(changes)) await this.writeGroup(transaction, group, actor);
-        });
+        const written = await this.database.transaction(work);
+        for (const { mark, changed } of written) if (mark) this.indexer.add(mark, changed);
+        return;
       } catch (error) {
-        if (attempt >= TRIES || !AGAIN.has(String((error as { code?: unknown }).code))) throw error;
-        await new Promise((done) => setTimeout(done, 50 * 2 ** attempt));
+        if (attempt >= TRIES || !isPassing(error)) throw error;
+        await pause(attempt);
       }
     }
   }
@@ -89,10 +93,15 @@ export class Aspects {
   }
 
   /** All the newest of some entities; a timeseries is not among them. */
-  async readAll(urns: readonly string[], aspects?: readonly string[]): Promise<StoredAspect[]> {
+  async readAll(
+    urns: readonly string[],
+    aspects?: readonly string[],
+    without: readonly string[] = [],
+  ): Promise<StoredAspect[]> {
     const rows = await this.database.rows<Row>(
-      'select * from aspects where urn = any($1) and ($2::text[] is null or aspect = any($2)) order by urn, aspect',
-      [urns, aspects ?? null],
+      `select * from aspects where urn = any($1) and ($2::text[] is null or aspect = any($2)) and aspect <> all($3)
+       order by urn, aspect`,
+      [urns, aspects ?? null, without],
     );
     return rows.map(stored);
   }
@@ -108,17 +117,24 @@ export class Aspects {
   }
 
   async exists(urn: string): Promise<boolean> {
-    return (await this.database.rows('select from entities where urn = $1', [urn])).length > 0;
+    const found = await this.database.rows(
+      'select from aspects where urn = $1 union all select from entities where urn = $1 limit 1',
+      [urn],
+    );
+    return found.length > 0;
   }
 
   /** Removes all of an entity. @returns how many aspects and events it had */
   deleteEntity(urn: string): Promise<{ rows: number; events: number }> {
-    return this.database.transaction((transaction) => this.deleteAll(transaction, urn));
+    return this.indexer.alone(() =>
+      this.database.transaction((transaction) => this.deleteAll(transaction, urn)),
+    );
   }
 
   /** Takes an entity out of aspects of others that point to it. */
   async removeReferences(urn: string, references: readonly Reference[], actor: string): Promise<void> {
-    await this.database.transaction(async (transaction) => {
+    await this.indexed(async (transaction) => {
+      const changes: Changes[] = [];
       for (const { owner, aspect } of references) {
         const [row] = await transaction.rows<Row>(
           'select * from aspects where urn = $1 and aspect = $2 for update',
@@ -127,12 +143,12 @@ export class Aspects {
         if (!row) continue;
         const value = without(JSON.parse(row.value) as Json, urn);
         if (!isObject(value)) continue;
-        const written = [
-          { urn: parseUrn(owner), aspect, value, system: JSON.parse(row.system) as JsonObject },
-        ];
-        await this.writeAspects(transaction, written, actor);
-        await this.indexEntities(transaction, written, []);
+        const system = JSON.parse(row.system) as JsonObject;
+        changes.push(
+          await this.writeAspects(transaction, [{ urn: parseUrn(owner), aspect, value, system }], actor),
+        );
       }
+      return changes;
     });
   }
 
@@ -159,22 +175,26 @@ export class Aspects {
     return type !== 'DELETE' && this.model.aspect(aspect)?.isTimeseries === true;
   }
 
-  private async writeGroup(transaction: Transaction, group: readonly Change[], actor: string): Promise<void> {
+  private async writeGroup(
+    transaction: Transaction,
+    group: readonly Change[],
+    actor: string,
+  ): Promise<Changes> {
     const deleted = group.filter(({ type }) => type === 'DELETE');
     const events = group.filter((change) => this.isEvent(change));
     const others = group.filter((change) => !deleted.includes(change) && !events.includes(change));
     await this.deleteAspects(transaction, deleted);
     const written = await this.resolved(transaction, others);
     await this.writeEvents(transaction, events);
-    if (written.length > 0) await this.writeAspects(transaction, written, actor);
-    await this.indexEntities(transaction, written, [...deleted, ...events]);
+    await this.indexer.addParts(
+      transaction,
+      events.map(({ urn, aspect }) => ({ urn, aspect })),
+    );
+    return this.writeAspects(transaction, written, actor);
   }
 
   /** The values that are to be written: a patch's is made of what is there. */
-  private async resolved(
-    transaction: Transaction,
-    changes: readonly Change[],
-  ): Promise<Required<Pick<Change, 'urn' | 'aspect' | 'value' | 'system'>>[]> {
+  private async resolved(transaction: Transaction, changes: readonly Change[]): Promise<Written[]> {
     const dependent = changes.filter(
       ({ type }) => type === 'PATCH' || type === 'CREATE' || type === 'CREATE_ENTITY' || type === 'UPDATE',
     );
@@ -189,9 +209,10 @@ export class Aspects {
         [dependent.map(({ urn }) => urn.text), dependent.map(({ aspect }) => aspect)],
       );
       for (const row of rows) now.set(`${row.urn} ${row.aspect}`, JSON.parse(row.value) as JsonObject);
-      const known = await transaction.rows<{ urn: string }>('select urn from entities where urn = any($1)', [
-        dependent.map(({ urn }) => urn.text),
-      ]);
+      const known = await transaction.rows<{ urn: string }>(
+        'select urn from entities where urn = any($1) union select urn from aspects where urn = any($1)',
+        [dependent.map(({ urn }) => urn.text)],
+      );
       for (const { urn } of known) entities.add(urn);
     }
     return changes.map((change) => {
@@ -210,62 +231,45 @@ export class Aspects {
     });
   }
 
+  /** Writes aspects, and marks those that have another value now. */
   private async writeAspects(
     transaction: Transaction,
-    changes: readonly Required<Pick<Change, 'urn' | 'aspect' | 'value' | 'system'>>[],
+    written: readonly Written[],
     actor: string,
-  ): Promise<void> {
-    const columns = [
-      changes.map(({ urn }) => urn.text),
-      changes.map(({ aspect }) => aspect),
-      changes.map(({ value }) => JSON.stringify(value)),
-      changes.map(({ system }) => JSON.stringify(system)),
-    ];
-    await transaction.rows(
-      `insert into aspects (urn, aspect, value, system, created_by)
-       select urn, aspect, value, system, $5 from unnest($1::text[], $2::text[], $3::text[], $4::text[]) i(urn, aspect, value, system)
-       order by urn, aspect
-       on conflict (urn, aspect) do update set value = excluded.value, system = excluded.system,
-         created_at = excluded.created_at, created_by = excluded.created_by`,
-      [...columns, actor],
-    );
-    const related = changes.filter(
-      ({ aspect }) => (this.model.aspect(aspect)?.relationships.length ?? 0) > 0,
-    );
-    if (related.length === 0) return;
-    await transaction.rows(
-      'delete from edges where (owner, aspect) in (select * from unnest($1::text[], $2::text[]))',
-      [related.map(({ urn }) => urn.text), related.map(({ aspect }) => aspect)],
-    );
-    const edges = related.flatMap(({ urn, aspect, value }) => this.edgesOf(urn.text, aspect, value));
-    await transaction.rows(
-      `insert into edges select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[]) on conflict do nothing`,
+  ): Promise<Changes> {
+    if (written.length === 0) return { changed: [] };
+    const rows = await transaction.rows<{
+      mark: string;
+      urn: string;
+      aspect: string;
+      version: number;
+      existed: boolean;
+    }>(
+      `with written as (
+         insert into aspects (urn, aspect, value, system, created_by)
+         select urn, aspect, value, system, $5 from ${columns(4)} i(urn, aspect, value, system) order by urn, aspect
+         on conflict (urn, aspect) do update set value = excluded.value, system = excluded.system,
+           created_at = excluded.created_at, created_by = excluded.created_by
+         returning urn, aspect, version, old.urn is not null as existed, old.value is distinct from new.value as differs),
+       marked as (
+         insert into unindexed (urns, aspects)
+         select array_agg(urn), array_agg(aspect) from written where differs having count(*) > 0 returning id)
+       select id as mark, urn, aspect, version, existed from written, marked where differs`,
       [
-        edges.map(({ owner }) => owner),
-        edges.map(({ aspect }) => aspect),
-        edges.map(({ source }) => source),
-        edges.map(({ type }) => type),
-        edges.map(({ target }) => target),
-        edges.map(({ lineage }) => lineage),
+        lines(written.map(({ urn }) => urn.text)),
+        lines(written.map(({ aspect }) => aspect)),
+        lines(written.map(({ value }) => JSON.stringify(value))),
+        lines(written.map(({ system }) => JSON.stringify(system))),
+        actor,
       ],
     );
-  }
-
-  private edgesOf(owner: string, aspect: string, value: JsonObject): Edge[] {
-    const isUrn = (one: Json): one is string => typeof one === 'string' && one.startsWith('urn:');
-    const edges: Edge[] = (this.model.aspect(aspect)?.relationships ?? []).flatMap(
-      ({ path, name, lineage = null }) =>
-        valuesAt(value, path)
-          .filter(isUrn)
-          .map((target) => ({ owner, aspect, source: owner, type: name, target, lineage })),
-    );
-    // Between columns: they have no aspects of their own.
-    const fine = Array.isArray(value.fineGrainedLineages) ? value.fineGrainedLineages.filter(isObject) : [];
-    for (const { upstreams, downstreams } of fine)
-      for (const down of Array.isArray(downstreams) ? downstreams.filter(isUrn) : [])
-        for (const up of Array.isArray(upstreams) ? upstreams.filter(isUrn) : [])
-          edges.push({ owner, aspect, source: down, type: 'DownstreamOf', target: up, lineage: 'up' });
-    return edges;
+    const byKey = new Map(written.map((one) => [keyOf(one), one]));
+    const changed = rows.map(({ urn, aspect, version, existed }) => ({
+      ...byKey.get(`${urn} ${aspect}`)!,
+      version,
+      existed,
+    }));
+    return { mark: rows[0]?.mark, changed };
   }
 
   private async writeEvents(transaction: Transaction, changes: readonly Change[]): Promise<void> {
@@ -315,38 +319,6 @@ export class Aspects {
     const [aspects, events, entities] = [await gone('aspects'), await gone('events'), await gone('entities')];
     // The key is an aspect, too.
     return { rows: aspects + entities, events };
-  }
-
-  /** What is searched of the entities, and the entities themselves: one that is written of is there. */
-  private async indexEntities(
-    transaction: Transaction,
-    written: readonly { urn: Change['urn']; aspect: string; value: JsonObject }[],
-    touched: readonly Change[],
-  ): Promise<void> {
-    const parts = new Map<string, { type: string; parts: Record<string, unknown> }>();
-    const of = (urn: Change['urn']): Record<string, unknown> => {
-      let found = parts.get(urn.text);
-      if (!found) {
-        const key = this.model.keyOf(urn);
-        found = { type: urn.type, parts: { [key.name]: indexPart(this.model, key.name, key.value) } };
-        parts.set(urn.text, found);
-      }
-      return found.parts;
-    };
-    for (const { urn, aspect, value } of written) of(urn)[aspect] = indexPart(this.model, aspect, value);
-    for (const { urn, type } of touched) if (type !== 'DELETE') of(urn);
-    if (parts.size === 0) return;
-    const rows = [...parts].sort(([a], [b]) => (a < b ? -1 : 1));
-    await transaction.rows(
-      `insert into entities (urn, type, parts) select * from unnest($1::text[], $2::text[], $3::jsonb[])
-       on conflict (urn) do update set parts = entities.parts || excluded.parts
-       where entities.parts || excluded.parts <> entities.parts`,
-      [
-        rows.map(([urn]) => urn),
-        rows.map(([, { type }]) => type),
-        rows.map(([, one]) => JSON.stringify(one.parts)),
-      ],
-    );
   }
 }
 

@@ -64,4 +64,33 @@ export const MIGRATIONS: readonly string[] = [
      return new;
    end $$;
    create trigger join_parts before insert or update on entities for each row execute function join_parts();`,
+  `-- What an aspect gives to the search comes ready to be joined, {"name": …, "words": "'flights':1A", "fields": {"platform": […]}}, and
+   -- \`fields\` is a list of what they each have.
+   create or replace function join_parts() returns trigger language plpgsql as $$
+   begin
+     -- What people wrote wins over what a program found, and that over the key.
+     select coalesce(string_agg(p.value->>'words', ' '), '')::tsvector, coalesce(jsonb_agg(p.value->'fields'), '[]'),
+         coalesce((array_agg(p.value->>'name' order by p.key like 'editable%' desc, p.key like '%Key', p.key)
+           filter (where p.value ? 'name'))[1], '')
+       into new.words, new.fields, new.name from jsonb_each(new.parts) p;
+     new.removed := coalesce((new.parts->'status'->'fields'->'removed') @> '["true"]', false);
+     return new;
+   end $$;
+   -- What a search reads of many entities stays together; what it reads of few lies apart.
+   alter table entities alter words set storage main, set (toast_tuple_target = 1024);
+   update entities e set parts = (
+     select jsonb_object_agg(p.key, p.value - 'texts' || jsonb_build_object('words', (
+       select coalesce(string_agg(setweight(to_tsvector('simple', t.value), t.key::"char")::text, ' '), '')
+         from jsonb_each_text(p.value->'texts') t)))
+       from jsonb_each(e.parts) p);
+
+   -- Aspects of which edges, and what is searched, aren't made yet: a row a write.
+   create table unindexed (id bigint generated always as identity primary key, urns text[] not null, aspects text[] not null);
+
+   -- The writer gives no edge of an aspect twice.
+   alter table edges drop constraint edges_pkey;
+   drop index edges_by_source, edges_by_target;
+   create index edges_by_owner on edges (owner);
+   create index edges_by_source on edges (source);
+   create index edges_by_target on edges (target);`,
 ];

@@ -34,7 +34,7 @@ export interface Lineage {
 
 /** What leads from entity to entity. */
 export class Relationships {
-  constructor(private readonly database: Database) {}
+  constructor(private readonly database: Pick<Database, 'rows'>) {}
 
   /** Entities that an entity points to (`OUTGOING`) or that point to it, a page of them and how many there are. */
   async of(

@@ -34,39 +34,43 @@ export interface Facet {
 
 /** As many are counted; of more, that there are more. */
 export const COUNTED = 10_000;
-/** As many are ranked. */
-const RANKED = 5_000;
+/** As many of those that have the words are counted and ranked; and all that are named by them. */
+const RANKED = 1_000;
 
 /** Finds entities. */
 export class Search {
-  constructor(private readonly database: Database) {}
+  constructor(private readonly database: Pick<Database, 'rows'>) {}
 
   /** The best first: who has the words as its name, then whose name begins with them, then by where the words are. */
   async find(query: Query, start: number, count: number): Promise<{ total: number; hits: Hit[] }> {
     const values: unknown[] = [];
-    const total = await this.count(query);
     const asked = terms(query.text);
+    const where = conditions(query, values);
     if (asked.length === 0) {
       const hits = await this.database.rows<Hit>(
-        `select urn, type, name from entities where ${conditions(query, values)}
+        `select urn, type, name from entities where ${where}
          order by type, urn offset $${values.push(start)} limit $${values.push(count)}`,
         values,
       );
-      return { total, hits };
+      return { total: await this.count(query), hits };
     }
-    const where = conditions(query, values);
+    const most = Math.max(RANKED, start + count);
     const tsquery = tsqueryOf(asked, values);
     const text = `$${values.push((query.text ?? '').trim().toLowerCase())}`;
-    const hits = await this.database.rows<Hit>(
-      `with exact as materialized (select urn from entities where ${where} and lower(name) = ${text} limit 100),
-       found as materialized (select urn from entities where ${where} and words @@ ${tsquery} limit ${RANKED})
-       select e.urn, e.type, e.name from entities e where e.urn in (select urn from exact union select urn from found)
-       order by (lower(e.name) = ${text}) desc, starts_with(lower(e.name), ${text}) desc,
-         ts_rank('{0.05, 0.2, 0.4, 1.0}', e.words, ${tsquery}, 1) desc, length(e.name), e.urn
+    const hits = await this.database.rows<Hit & { total: string }>(
+      `with exact as (select urn, type, name, 1 as rank from entities where ${where} and lower(name) = ${text} limit ${most}),
+       found as materialized (
+         select urn, type, name, ts_rank('{0.05, 0.2, 0.4, 1.0}', words, ${tsquery}, 1) as rank
+         from entities where ${where} and words @@ ${tsquery} limit ${most})
+       select urn, type, name, (select count(*) from found) as total
+       from (select * from exact union all select * from found where lower(name) <> ${text}) hits
+       order by (lower(name) = ${text}) desc, starts_with(lower(name), ${text}) desc, rank desc, length(name), urn
        offset $${values.push(start)} limit $${values.push(count)}`,
       values,
     );
-    return { total, hits };
+    // Where the page is none, nothing says how many there are.
+    const total = hits[0] ? Number(hits[0].total) : start > 0 || count === 0 ? await this.count(query) : 0;
+    return { total, hits: hits.map(({ urn, type, name }) => ({ urn, type, name })) };
   }
 
   /** The next in the order of URNs. @param after the last of the page before */
@@ -93,7 +97,7 @@ export class Search {
   facets(query: Query): Promise<Facet[]> {
     const values: unknown[] = [];
     return this.database.rows<Facet>(
-      `with found as materialized (select type, fields -> 'platform' as platforms from entities
+      `with found as materialized (select type, jsonb_path_query_array(fields, '$[*].platform[*]') as platforms from entities
          where ${matching(query, values)} limit ${COUNTED})
        select '_entityType' as field, type as value, count(*)::int as count from found group by 2
        union all select 'platform', p, count(*)::int from found, jsonb_array_elements_text(platforms) p group by 2
@@ -105,7 +109,7 @@ export class Search {
   /** Names and kinds of those of some URNs that there are entities of. */
   async named(urns: readonly string[]): Promise<Map<string, { name: string; kind?: string }>> {
     const rows = await this.database.rows<{ urn: string; name: string; kind: string | null }>(
-      `select urn, name, fields -> 'typeNames' ->> 0 as kind from entities where urn = any($1)`,
+      `select urn, name, jsonb_path_query_first(fields, '$[*].typeNames[0]') #>> '{}' as kind from entities where urn = any($1)`,
       [urns],
     );
     return new Map(rows.map(({ urn, name, kind }) => [urn, { name, kind: kind ?? undefined }]));
@@ -120,13 +124,12 @@ export class Search {
   }
 }
 
-/** Words to look for. Only letters and digits: nothing in it is an operator. */
-export const terms = (text = ''): string[] =>
-  [...new Set(words(text.trim() === '*' ? '' : text).split(' '))].filter(Boolean).slice(0, 16);
+/** Words to look for. */
+export const terms = (text = ''): string[] => words(text).slice(0, 16);
 
-/** They all, as the beginnings of words. */
+/** They all; the last, which may not be written to its end yet, as the beginning of a word. */
 const tsqueryOf = (asked: readonly string[], values: unknown[]): string =>
-  `to_tsquery('simple', $${values.push(asked.map((word) => `'${word}':*`).join(' & '))})`;
+  `$${values.push(`${asked.map((word) => `'${word}'`).join(' & ')}:*`)}::tsquery`;
 
 /** What each hit fulfils. */
 function matching(query: Query, values: unknown[]): string {
@@ -156,26 +159,27 @@ function condition(filter: Filter, values: unknown[]): string {
     if (field === 'removed') return `removed = ($${values.push(filter.values[0] ?? 'false')})::boolean`;
     if (field === 'urn') return `urn = any($${values.push(filter.values)})`;
     if (field === '_entityType') return `type = any($${values.push(filter.values)})`;
-    const at = (): string => `fields -> $${values.push(field)}::text`;
+    const path = (each = ''): string => `$${values.push(`$[*].${JSON.stringify(field)}${each}`)}::jsonpath`;
+    const given = (): string => `jsonb_array_elements_text(jsonb_path_query_array(fields, ${path('[*]')})) v`;
     switch (filter.condition ?? 'EQUAL') {
       case 'EXISTS':
-        return `${at()} is not null`;
+        return `fields @? ${path()}`;
       case 'CONTAIN':
-        return `exists (select from jsonb_array_elements_text(${at()}) v where v ilike any($${values.push(filter.values.map((one) => `%${like(one)}%`))}))`;
+        return `exists (select from ${given()} where v ilike any($${values.push(filter.values.map((one) => `%${like(one)}%`))}))`;
       case 'START_WITH':
-        return `exists (select from jsonb_array_elements_text(${at()}) v where v ilike any($${values.push(filter.values.map((one) => `${like(one)}%`))}))`;
+        return `exists (select from ${given()} where v ilike any($${values.push(filter.values.map((one) => `${like(one)}%`))}))`;
       case 'GREATER_THAN':
       case 'GREATER_THAN_OR_EQUAL_TO':
       case 'LESS_THAN':
       case 'LESS_THAN_OR_EQUAL_TO': {
         const sign = filter.condition!.startsWith('GREATER') ? '>' : '<';
         const equal = filter.condition!.endsWith('EQUAL_TO') ? '=' : '';
-        return `exists (select from jsonb_array_elements_text(${at()}) v where v ~ '^-?[0-9.]+$' and v::numeric ${sign}${equal} ($${values.push(filter.values[0] ?? '0')})::numeric)`;
+        return `exists (select from ${given()} where v ~ '^-?[0-9.]+$' and v::numeric ${sign}${equal} ($${values.push(filter.values[0] ?? '0')})::numeric)`;
       }
       default: {
         // Each by itself, for the index.
         const one = filter.values.map(
-          (value) => `fields @> $${values.push(JSON.stringify({ [field]: [value] }))}::jsonb`,
+          (value) => `fields @> $${values.push(JSON.stringify([{ [field]: [value] }]))}::jsonb`,
         );
         return `(${one.join(' or ') || 'false'})`;
       }
