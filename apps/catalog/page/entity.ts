@@ -8,7 +8,7 @@ import { showLineage } from './lineage';
 import type { Shell } from './main';
 import { pageOf, word } from './names';
 import { failing, showQuality } from './quality';
-import { showRuns } from './runs';
+import { runsIn, showRuns } from './runs';
 import { showUsage } from './usage';
 
 interface Tab {
@@ -93,7 +93,7 @@ function tabsOf(shell: Shell, entity: EntityView, view: URLSearchParams): Tab[] 
       words: `Quality ${bad > 0 ? `✗ ${bad} of ${checks.length}` : checks.length}`,
       show: (place) => showQuality(place, checks),
     },
-    runs.length > 0 && { key: 'runs', words: `Runs ${runs.length}`, show: (place) => showRuns(place, runs) },
+    runs.length > 0 && { key: 'runs', words: `Runs ${runsIn(runs)}`, show: (place) => showRuns(place, runs) },
     usage.length > 0 && { key: 'usage', words: 'Usage', show: (place) => showUsage(place, usage) },
     related.length > 0 && {
       key: 'related',

@@ -45,6 +45,16 @@ function nameOf(check: Check): string {
   );
 }
 
+/** `min_value 0, max_value 23`: what Great Expectations was given, besides the column. */
+function limitsOf(check: Check): string {
+  const given = Object.entries(record(about(check).nativeParameters));
+  return given
+    .filter(([name]) => !['column', 'batch_id', 'severity'].includes(name))
+    .map(([name, value]) => `${name} ${text(value)}`)
+    .join(', ')
+    .slice(0, 200);
+}
+
 /** Its last result, as a sign. */
 export function mark(check: Check): HTMLElement {
   const [sign, words, tone] = wordsOf(result(check));
@@ -63,7 +73,7 @@ export function showQuality(place: HTMLElement, checks: readonly Check[]): void 
         const [sign, words, tone] = wordsOf(result(check));
         return [
           h('span', { class: tone }, `${sign} ${words}`),
-          nameOf(check),
+          h('span', {}, nameOf(check), h('span', { class: 'muted' }, ` ${limitsOf(check)}`)),
           h('code', {}, fieldsOf(check).join(', ')),
           toolOf(check),
           check.runs[0] ? when(check.runs[0].at) : '',
@@ -74,9 +84,14 @@ export function showQuality(place: HTMLElement, checks: readonly Check[]): void 
   );
 }
 
-const toolOf = ({ info }: Check): string => {
+const toolOf = (check: Check): string => {
+  const { info } = check;
   const { expectation_suite_name: suite, dbt_unique_id: dbt } = record(info.customProperties);
-  return suite ? 'Great Expectations' : dbt || record(info.customAssertion).type === 'dbt' ? 'dbt' : '';
+  return suite || text(about(check).nativeType).startsWith('expect_')
+    ? 'Great Expectations'
+    : dbt || record(info.customAssertion).type === 'dbt'
+      ? 'dbt'
+      : '';
 };
 
 function past(check: Check, at: number, run: number): HTMLElement {

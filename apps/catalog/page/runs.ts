@@ -3,6 +3,14 @@ import { h, table, when } from './dom';
 import { record, text } from './json';
 import { pageOf } from './names';
 
+/** Dagster's runs are called `<id>.<location>/<step>`: what ran, and enough of the id to tell it. */
+const short = (name: string): string =>
+  name.replace(/^([0-9a-f]{8})-[0-9a-f-]{27}(?:\.(?:.*\/)?(.+))?$/, (_, id: string, step = '') =>
+    `${step} ${id}`.trim(),
+  );
+
+export const runsIn = (events: EntityView['runs']): number => new Set(events.map(({ urn }) => urn)).size;
+
 const TONES: Record<string, string> = { SUCCESS: 'good', FAILURE: 'bad' };
 
 /** One line a run: its end where it has ended, else its start. */
@@ -30,7 +38,7 @@ export function showRuns(place: HTMLElement, events: EntityView['runs']): void {
         const begun = started ?? (ended && took ? ended - took : ended);
         return [
           h('span', { class: TONES[result] ?? 'muted' }, result.toLowerCase()),
-          h('a', { href: pageOf(urn) }, name),
+          h('a', { href: pageOf(urn), title: name }, short(name)),
           begun ? when(begun) : '',
           seconds === undefined ? '' : `${(seconds / 1000).toFixed(1)} s`,
         ];
