@@ -169,16 +169,27 @@ export class Indexer {
     const edges: Edge[] = this.model
       .related(aspect, value)
       .flatMap(([{ name, lineage = null }, found]) =>
-        found.filter(isUrn).map((target) => ({ owner, aspect, source: owner, type: name, target, lineage })),
+        found
+          .filter(this.isUrn)
+          .map((target) => ({ owner, aspect, source: owner, type: name, target, lineage })),
       );
     // Between columns: they have no aspects of their own.
     const fine = Array.isArray(value.fineGrainedLineages) ? value.fineGrainedLineages.filter(isObject) : [];
     for (const { upstreams, downstreams } of fine)
-      for (const down of Array.isArray(downstreams) ? downstreams.filter(isUrn) : [])
-        for (const up of Array.isArray(upstreams) ? upstreams.filter(isUrn) : [])
+      for (const down of Array.isArray(downstreams) ? downstreams.filter(this.isUrn) : [])
+        for (const up of Array.isArray(upstreams) ? upstreams.filter(this.isUrn) : [])
           edges.push({ owner, aspect, source: down, type: 'DownstreamOf', target: up, lineage: 'up' });
     return [...new Map(edges.map((edge) => [`${edge.source} ${edge.type} ${edge.target}`, edge])).values()];
   }
+
+  /** What is none, or of no entity that DataHub has, leads nowhere: nothing could be answered of it. */
+  private readonly isUrn = (one: Json): one is string => {
+    try {
+      return typeof one === 'string' && this.model.keyOf(parseUrn(one)) !== undefined;
+    } catch {
+      return false;
+    }
+  };
 
   /** What is searched of the entities, and the entities themselves: one that is written of is there. */
   async addParts(
@@ -209,7 +220,3 @@ export class Indexer {
     );
   }
 }
-
-/** Also without what URNs can't have: see `lines`. */
-const isUrn = (one: Json): one is string =>
-  typeof one === 'string' && one.startsWith('urn:') && !/\p{Cc}/u.test(one);
