@@ -6,7 +6,7 @@ STACK_CLI := node tools/cli/bin/stack.cjs $(if $(VERBOSE),--verbose)
 comma := ,
 CLOUD = $(STACK_CLI) cloud --environment '$(or $(ENV),prod)'
 
-.PHONY: help setup deploy-local pipeline rollback move status secret logs down reset plan deploy-prod destroy-prod drift cost state-remote state-local state-unlock cloud-secret compose bake images-lock kubernetes deploy-emulated validate cloud-setup graph test lint build affected bench connector format
+.PHONY: help setup deploy-local pipeline rollback move status secret catalog-export catalog-import logs down reset plan deploy-prod destroy-prod drift cost state-remote state-local state-unlock cloud-secret compose bake images-lock kubernetes deploy-emulated validate cloud-setup graph test lint build affected bench connector format
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -34,6 +34,12 @@ status: setup ## Health, address and memory of every unit (JSON=1: as JSON)
 
 secret: setup ## Print one secret: make -s secret s=duckdb-http k=token
 	@$(if $(and $(s),$(k)),,echo "✘ which secret?" >&2; echo "→ make -s secret s=duckdb-http k=token" >&2; exit 2;) $(STACK_CLI) secret $(s) $(k)
+
+catalog-export: setup ## Write the catalogue to a file in DataHub's format: make catalog-export FILE=catalog.json
+	@$(if $(FILE),,echo "✘ to which file?" >&2; echo "→ make catalog-export FILE=catalog.json" >&2; exit 2;) $(STACK_CLI) catalog export '$(FILE)'
+
+catalog-import: setup ## Load such a file: make catalog-import FILE=catalog.json (DATAHUB_GMS_URL=, DATAHUB_GMS_TOKEN=: into that DataHub)
+	@$(if $(FILE),,echo "✘ which file?" >&2; echo "→ make catalog-import FILE=catalog.json" >&2; exit 2;) $(if $(DATAHUB_GMS_URL),DATAHUB_GMS_URL='$(DATAHUB_GMS_URL)' DATAHUB_GMS_TOKEN='$(DATAHUB_GMS_TOKEN)') $(STACK_CLI) catalog import '$(FILE)'
 
 logs: setup ## Follow a service's log: make logs s=orchestration (without s: everybody's)
 	@$(STACK_CLI) logs $(s)

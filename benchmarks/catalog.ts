@@ -52,6 +52,13 @@ interface Figure {
 const p95 = (values: readonly number[]): number =>
   [...values].sort((a, b) => a - b)[Math.ceil(values.length * 0.95) - 1]!;
 
+/** Reads an answer to its end, without keeping it. @throws Error when it breaks off */
+async function lengthOf(answer: Response): Promise<number> {
+  let bytes = 0;
+  for await (const chunk of answer.body!) bytes += (chunk as Uint8Array).length;
+  return bytes;
+}
+
 async function main(): Promise<void> {
   const figures: Figure[] = [];
   const stack = await TestStack.start();
@@ -81,7 +88,7 @@ async function main(): Promise<void> {
     const ingest = async (server: string): Promise<number> =>
       MEASURED / (await client<number>('ingest', server, next, MEASURED));
     const peer = await startPeer(await (await fetch(`${url}/config`, { headers })).text());
-    const compare = async (when: string): Promise<number> => {
+    const compare = async (when: string): Promise<{ rate: number; ratio: number }> => {
       const [ours, theirs]: [number[], number[]] = [[], []];
       for (let round = 0; round < ROUNDS; round++) {
         theirs.push(await ingest(peer.url));
@@ -96,8 +103,11 @@ async function main(): Promise<void> {
         met: ratio >= 0.8,
       });
       console.log(`  ${figures.at(-1)!.what}`);
-      return median(ours);
+      return { rate: median(ours), ratio };
     };
+    // What a program does the first time, it does slowly.
+    await ingest(url);
+    next += MEASURED;
     const atStart = await compare('empty');
 
     /** Datasets a second, from several connections. */
@@ -125,19 +135,19 @@ async function main(): Promise<void> {
     };
     const [first, last] = [next, DATASETS - ROUNDS * MEASURED];
     const rates: number[] = [];
-    const began = performance.now();
+    const started = performance.now();
     for (let tenth = 1; tenth <= 10; tenth++) {
       rates.push(await fill(first + Math.round(((last - first) * tenth) / 10)));
       console.log(`  filled ${next}: ${rates.at(-1)!.toFixed(0)} datasets/s, ${memoryOf(pid).now} MB`);
     }
-    console.log(`  ${last - first} datasets in ${seconds(performance.now() - began)}`);
+    console.log(`  ${last - first} datasets in ${seconds(performance.now() - started)}`);
     const atEnd = await compare('full');
-    figures.push({
-      what: 'ingest at the end, of that at the start',
-      value: `${(atEnd / atStart).toFixed(2)} ×`,
-      goal: '≥ 0.8 ×',
-      met: atEnd / atStart >= 0.8,
-    });
+    // A busy machine is slower for both: what changed for the peer isn't ours.
+    for (const [what, change] of [
+      ['ingest at the end, of that at the start', atEnd.rate / atStart.rate],
+      ['the same, each compared with the peer', atEnd.ratio / atStart.ratio],
+    ] as const)
+      figures.push({ what, value: `${change.toFixed(2)} ×`, goal: '≥ 0.8 ×', met: change >= 0.8 });
     const most = (what: string): void => {
       const { most: peak } = memoryOf(pid);
       figures.push({ what, value: `${peak} MB`, goal: '< 300 MB', met: peak < 300 });
@@ -156,12 +166,19 @@ async function main(): Promise<void> {
           met: p95(found) * 1_000 < goal,
         });
     most('peak of resident memory after the queries');
+    const began = performance.now();
+    const bytes = await lengthOf(await fetch(`${url}/export`, { headers }));
+    console.log(`  export of ${Math.round(bytes / 2 ** 20)} MB in ${seconds(performance.now() - began)}`);
+    most('peak of resident memory after the export');
     peer.stop();
   } finally {
     await stack.remove();
   }
+  const width = Math.max(...figures.map(({ what }) => what.length));
   for (const { what, value, goal, met } of figures)
-    console.log(`  ${met ? '✔' : '✘'} ${what}: ${value}; goal ${goal}`);
+    console.log(
+      `  ${what.padEnd(width)}  ${value.padEnd(24)}  goal ${goal.padEnd(8)}  ${met ? '✔ met' : '✘ missed'}`,
+    );
 }
 
 void main();

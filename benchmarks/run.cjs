@@ -15,7 +15,7 @@ const inStack = {
   publish: 'publish',
   scaling: 'scaling',
 };
-const all = ['restart', 'deploy', 'docker', 'serve', 'serve-load', ...Object.keys(inStack)];
+const all = ['restart', 'deploy', 'docker', 'serve', 'serve-load', 'catalog', ...Object.keys(inStack)];
 const only = process.argv[2] ? process.argv[2].split(',') : all;
 const unknown = only.filter((name) => !all.includes(name));
 if (unknown.length > 0) {
@@ -39,7 +39,12 @@ try {
   for (const name of only) {
     console.log(`\n== ${name}`);
     if (name === 'restart') good = run('npx', 'nx', 'build', 'supervisor', '--outputStyle=static') && good;
-    if (name.startsWith('serve')) good = run('npx', 'nx', 'build', 'duckdb-http', '--outputStyle=static') && good;
+    if (name.startsWith('serve'))
+      good = run('npx', 'nx', 'build', 'duckdb-http', '--outputStyle=static') && good;
+    if (name === 'catalog')
+      good =
+        run('npx', 'nx', 'run-many', '-t', 'build', '-p', 'catalog,supervisor', '--outputStyle=static') &&
+        good;
     if (name in inStack) good = run('npx', 'nx', 'run-many', '-t', 'deploy', '--outputStyle=static') && good;
     if (name === 'scaling') {
       const own = path.join(root, '.tools', 'uv', 'bin', 'uv');

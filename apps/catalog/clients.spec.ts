@@ -17,6 +17,6 @@ describe('DataHub’s client', () => {
   it(
     'drives the service unchanged',
     () => pytest(stack, 'catalog', { ...datahubClient, POSTGRES_URL: postgres.url('sql') }),
-    300_000,
+    600_000,
   );
 });

@@ -36,6 +36,17 @@ describe('catalog as a unit of the stack', () => {
     return body.aspect?.['com.linkedin.tag.TagProperties']?.description;
   };
 
+  /** How many entities a search finds. */
+  const found = async (query: string): Promise<number> => {
+    const body = {
+      query: 'query($q: String!) { scrollAcrossEntities(input: {query: $q, count: 1}) { total } }',
+      variables: { q: query },
+    };
+    const answer = await fetch(`${url}/api/graphql`, { method: 'POST', headers, body: JSON.stringify(body) });
+    const { data } = (await answer.json()) as { data: { scrollAcrossEntities: { total: number } } };
+    return data.scrollAcrossEntities.total;
+  };
+
   it('is healthy without a token, and says at its address how it is used', async () => {
     expect((await fetch(`${url}/health`)).status).toBe(200);
     expect(await (await fetch(url)).text()).toMatch(/make STACK=test-.* -s secret s=catalog k=token/);
@@ -65,6 +76,8 @@ describe('catalog as a unit of the stack', () => {
         expect(await read(`pg-${i}-${k}`)).toBe(`batch ${i}`);
         expect(await read(`pg-${i}-${k}`, 2)).toBeUndefined();
       }
+    // What is searched follows from it, and was lost as little.
+    expect(await found('batch')).toBe(30 * 40);
   }, 120_000);
 
   it('has one winner of many writers, and every value as a version', async () => {
@@ -77,6 +90,15 @@ describe('catalog as a unit of the stack', () => {
     expect([...versions].sort()).toEqual([...values].sort());
     expect(await read('race')).toBe(versions.at(-1));
   });
+
+  it('finds all that it answered for, also when it is killed right after', async () => {
+    const proposals = Array.from({ length: 2_000 }, (_, i) => tag(`killed-${i}`, 'unforgettable'));
+    expect((await post('ingestProposalBatch', { proposals })).status).toBe(200);
+    const { pid = 0 } = await stack.unit('catalog');
+    process.kill(pid, 'SIGKILL');
+    await eventually(async () => expect(await found('unforgettable')).toBe(2_000), 20_000);
+    expect((await stack.unit('catalog')).pid).not.toBe(pid);
+  }, 30_000);
 
   it('goes on after it was killed', async () => {
     process.kill((await stack.unit('catalog')).pid ?? 0, 'SIGKILL');

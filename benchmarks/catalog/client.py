@@ -4,7 +4,7 @@
     client.py search SERVER COUNT         by kind of word, seconds of each of COUNT searches
     client.py lineage SERVER COUNT        by direction, seconds of each of COUNT lineages of depth 5
 
-`made.ts` has the same catalogue; both make dataset i of DATASETS of i alone.
+`made.ts` makes the same catalogue; both make dataset i of DATASETS of i alone.
 """
 
 import json

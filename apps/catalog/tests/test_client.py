@@ -409,3 +409,44 @@ def test_hostile_names_come_back_as_they_are(graph: DataHubGraph, name: str) -> 
     assert graph.get_aspect(urn, c.TagPropertiesClass).name == hostile
     assert urn in set(graph.get_urns_by_filter(query=hostile))
     assert list(graph.get_urns_by_filter(query="' | ! & ( :* <->", entity_types=["mlModel"])) == []
+
+
+def test_what_comes_twice_or_in_the_wrong_order_is_the_same(graph: DataHubGraph, name: str) -> None:
+    """Lineage before the datasets that it names, every proposal many times and at once, in batches that overlap."""
+    [a, b] = [make_dataset_urn("duckdb", f"{name}.{one}") for one in "ab"]
+    proposals = [
+        derived(b, a, {"y": ["x"]}),
+        Proposal(entityUrn=b, aspect=schema("y")),
+        Proposal(entityUrn=a, aspect=schema("x")),
+        Proposal(entityUrn=a, aspect=c.StatusClass(removed=False)),
+    ]
+    batches = [proposals, proposals[::-1], proposals * 2, proposals[1:], proposals[:2]] * 4
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(graph.emit_mcps, batches))
+    assert graph.get_aspect(b, c.UpstreamLineageClass, version=2) is None
+    assert graph.get_aspect(a, c.SchemaMetadataClass, version=2) is None
+    assert sorted(graph.get_urns_by_filter(query=name)) == [a, b]
+    lineage = DataHubClient(graph=graph).lineage
+    assert [one.urn for one in lineage.get_lineage(source_urn=a, direction="downstream")] == [b]
+    related = graph.get_related_entities(b, ["DownstreamOf"], DataHubGraph.RelationshipDirection.OUTGOING)
+    assert sorted(one.urn for one in related) == sorted([a, make_schema_field_urn(a, "x")])
+
+
+def test_a_target_that_is_no_urn_leads_nowhere(server: str, token: str, graph: DataHubGraph, name: str) -> None:
+    [a, b] = [make_dataset_urn("duckdb", f"{name}.{one}") for one in "ab"]
+    targets = [a, "urn:li:dataset:(a\nb,c,PROD)", "urn:li:tag:\u0000", "urn:", "urn:li:nothing:x", "'; drop table edges; --"]
+    value = {"upstreams": [{"dataset": one, "type": "TRANSFORMED"} for one in targets]}
+    assert post(server, token, "ingestProposal", proposal(b, "upstreamLineage", value)).status_code == 200
+    assert [one.dataset for one in graph.get_aspect(b, c.UpstreamLineageClass).upstreams] == targets
+    lineage = DataHubClient(graph=graph).lineage
+    assert [one.urn for one in lineage.get_lineage(source_urn=a, direction="downstream")] == [b]
+    assert [one.urn for one in lineage.get_lineage(source_urn=b, direction="upstream")] == [a]
+
+
+def test_a_query_that_is_none_is_an_error_in_the_answer(server: str, token: str) -> None:
+    headers = {"Authorization": f"Bearer {token}"}
+    unused = "query($q: Int!) { me { __typename } }"
+    for query, says in [("{", "Syntax Error"), ("{ nothing }", "Cannot query field"), (unused, "$q")]:
+        for _ in range(2):
+            answer = requests.post(f"{server}/api/graphql", json={"query": query}, headers=headers)
+            assert answer.status_code == 200 and says in answer.json()["errors"][0]["message"]

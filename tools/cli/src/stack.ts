@@ -3,6 +3,7 @@ import { StackError } from '@stack/model';
 import { asStackError, forStack } from '@stack/runtime';
 import { Command } from 'commander';
 import { bake } from './bake';
+import { exportCatalog, importCatalog } from './catalog';
 import * as cloud from './cloud';
 import { compose } from './compose';
 import { down, reset } from './down';
@@ -103,6 +104,17 @@ program
   .option('--registry <registry>', 'where our images are', 'registry.example/stack')
   .option('--tag <tag>', 'their tag', 'latest')
   .action(kubernetes);
+const inCatalog = program.command('catalog').description("the catalogue as a file in DataHub's format");
+inCatalog
+  .command('export')
+  .description('write all that it knows now')
+  .argument('<file>')
+  .action(exportCatalog);
+inCatalog
+  .command('import')
+  .description("load such a file by DataHub's client, here or where DATAHUB_GMS_URL is")
+  .argument('<file>')
+  .action(importCatalog);
 const inCloud = program
   .command('cloud')
   .description('an environment in AWS (infra/environments.yml)')

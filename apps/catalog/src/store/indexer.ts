@@ -132,19 +132,29 @@ export class Indexer {
     const current = changed.filter(
       ({ urn, aspect, version }) => versions.get(`${urn.text} ${aspect}`) === version,
     );
+    // A key has edges, too: of a job to its flow.
+    const keys = [...new Map(current.map(({ urn }) => [urn.text, urn])).values()].map((urn) => {
+      const { name: aspect, value } = this.model.keyOf(urn);
+      return { urn, aspect, value, existed: true };
+    });
+    const edged = [...current, ...keys].filter(
+      ({ aspect }) => this.model.aspect(aspect)?.relationships.length,
+    );
     await this.deleteEdges(
       transaction,
-      current.filter(({ existed }) => existed),
+      edged.filter(({ existed }) => existed),
     );
     await this.insertEdges(
       transaction,
-      current.flatMap(({ urn, aspect, value }) => this.edgesOf(urn.text, aspect, value)),
+      edged.flatMap(({ urn, aspect, value }) => this.edgesOf(urn.text, aspect, value)),
     );
     await this.addParts(transaction, current);
   }
 
-  private async deleteEdges(transaction: Transaction, aspects: readonly Changed[]): Promise<void> {
-    const related = aspects.filter(({ aspect }) => this.model.aspect(aspect)?.relationships.length);
+  private async deleteEdges(
+    transaction: Transaction,
+    related: readonly Pick<Changed, 'urn' | 'aspect'>[],
+  ): Promise<void> {
     if (related.length === 0) return;
     await transaction.rows(
       `delete from edges e using ${columns(2)} i(owner, aspect) where e.owner = i.owner and e.aspect = i.aspect`,
@@ -169,16 +179,27 @@ export class Indexer {
     const edges: Edge[] = this.model
       .related(aspect, value)
       .flatMap(([{ name, lineage = null }, found]) =>
-        found.filter(isUrn).map((target) => ({ owner, aspect, source: owner, type: name, target, lineage })),
+        found
+          .filter(this.isUrn)
+          .map((target) => ({ owner, aspect, source: owner, type: name, target, lineage })),
       );
     // Between columns: they have no aspects of their own.
     const fine = Array.isArray(value.fineGrainedLineages) ? value.fineGrainedLineages.filter(isObject) : [];
     for (const { upstreams, downstreams } of fine)
-      for (const down of Array.isArray(downstreams) ? downstreams.filter(isUrn) : [])
-        for (const up of Array.isArray(upstreams) ? upstreams.filter(isUrn) : [])
+      for (const down of Array.isArray(downstreams) ? downstreams.filter(this.isUrn) : [])
+        for (const up of Array.isArray(upstreams) ? upstreams.filter(this.isUrn) : [])
           edges.push({ owner, aspect, source: down, type: 'DownstreamOf', target: up, lineage: 'up' });
     return [...new Map(edges.map((edge) => [`${edge.source} ${edge.type} ${edge.target}`, edge])).values()];
   }
+
+  /** What is none, or of no entity that DataHub has, leads nowhere: nothing could be answered of it. */
+  private readonly isUrn = (one: Json): one is string => {
+    try {
+      return typeof one === 'string' && this.model.keyOf(parseUrn(one)) !== undefined;
+    } catch {
+      return false;
+    }
+  };
 
   /** What is searched of the entities, and the entities themselves: one that is written of is there. */
   async addParts(
@@ -209,7 +230,3 @@ export class Indexer {
     );
   }
 }
-
-/** Also without what URNs can't have: see `lines`. */
-const isUrn = (one: Json): one is string =>
-  typeof one === 'string' && one.startsWith('urn:') && !/\p{Cc}/u.test(one);

@@ -91,6 +91,6 @@ export const MIGRATIONS: readonly string[] = [
    alter table edges drop constraint edges_pkey;
    drop index edges_by_source, edges_by_target;
    create index edges_by_owner on edges (owner);
-   create index edges_by_source on edges (source);
-   create index edges_by_target on edges (target);`,
+   create index edges_by_source on edges (source, lineage);
+   create index edges_by_target on edges (target, lineage);`,
 ];
