@@ -257,8 +257,9 @@ const missing = findBrowser() ? '' : ' (missing: a Chromium)';
   });
 
   test('leaves out runs, and jobs between tables that say themselves what they are made of', async () => {
-    const job = 'urn:li:dataJob:(urn:li:dataFlow:(dagster,pipeline,PROD),build)';
-    const load = 'urn:li:dataJob:(urn:li:dataFlow:(dagster,pipeline,PROD),load)';
+    const flow = 'urn:li:dataFlow:(dagster,pipeline,PROD)';
+    const job = `urn:li:dataJob:(${flow},build)`;
+    const load = `urn:li:dataJob:(${flow},load)`;
     const run = 'urn:li:dataProcessInstance:one';
     const [source, loaded] = [dataset('jobs.source'), dataset('jobs.loaded')];
     const through = (urn: string, inputDatasets: string[], outputDatasets: string[]) => ({
@@ -272,6 +273,7 @@ const missing = findBrowser() ? '' : ' (missing: a Chromium)';
       // Of what it makes, nobody else says what it is made of; of the others, they do.
       through(load, [source], [loaded]),
       through(job, [RAW, STAGED], [STAGED, FACT]),
+      { urn: flow, aspect: 'dataFlowInfo', value: { name: 'pipeline' } },
       {
         urn: run,
         aspect: 'dataProcessInstanceOutput',
@@ -288,6 +290,9 @@ const missing = findBrowser() ? '' : ' (missing: a Chromium)';
     expect(shop.filter((urn) => urn === job || urn === run)).toEqual([]);
     // Its own graph has it.
     expect(await graph(job)).toEqual(expect.arrayContaining([job, FACT, STAGED]));
+    // A flow has its jobs, though nobody says so but their keys.
+    await page.goto(address(flow, 'related'));
+    await page.getByRole('row', { name: 'build Job IsPartOf' }).waitFor();
   });
 
   test('shows hostile names as text, and follows no hostile link', async () => {
