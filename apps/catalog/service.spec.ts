@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import * as path from 'node:path';
 import { eventually, TestStack } from '@stack/testing';
 import { catalog } from './service';
 
@@ -90,6 +92,24 @@ describe('catalog as a unit of the stack', () => {
     expect([...versions].sort()).toEqual([...values].sort());
     expect(await read('race')).toBe(versions.at(-1));
   });
+
+  it('goes out to a file and in again by the commands that people have', async () => {
+    const { execa } = await import('execa');
+    const { paths } = stack;
+    const file = path.join(path.dirname(paths.dir), 'catalog.json');
+    const command = (name: string) =>
+      execa('node', [path.join(paths.workspace, 'tools/cli/bin/stack.cjs'), 'catalog', name, file], {
+        env: { STACK: paths.name, STACK_HOME: path.dirname(paths.dir) },
+        cwd: paths.workspace,
+      });
+    await command('export');
+    const proposals = JSON.parse(readFileSync(file, 'utf8')) as { entityUrn: string }[];
+    expect(proposals).toContainEqual(expect.objectContaining({ entityUrn: 'urn:li:tag:race' }));
+    await command('import');
+    // What was there already is there once.
+    expect(await read('race', 41)).toBeUndefined();
+    expect(await read('race')).toBe(await read('race', 40));
+  }, 120_000);
 
   it('finds all that it answered for, also when it is killed right after', async () => {
     const proposals = Array.from({ length: 2_000 }, (_, i) => tag(`killed-${i}`, 'unforgettable'));
