@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import time
+import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
@@ -243,7 +244,7 @@ def test_how_published_tables_are_used(
         late = "select carrier, avg(dep_delay_min) from fct_flights group by 1"
         for _ in range(3):
             ask.post("/v1/query", {"sql": late})
-        ask.post("/v1/query", {"sql": "select f.origin from fct_flights f join inbox_orders o on o.id = f.month"}, token)
+        ask.post("/v1/query", {"sql": "select f.origin from fct_flights f join inbox_orders o on o.id = f.sched_dep_hour"}, token)
         ask.post("/v1/query", {"sql": "select * from inbox_orders"}, token)
 
         def usage(table: str) -> list[c.DatasetUsageStatisticsClass]:
@@ -276,7 +277,10 @@ class DuckdbHttp:
     def post(self, path: str, body: dict, token: str = TOKEN) -> dict:
         headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
         request = urllib.request.Request(f"{self.url}{path}", json.dumps(body).encode(), headers)
-        return json.load(urllib.request.urlopen(request, timeout=30))
+        try:
+            return json.load(urllib.request.urlopen(request, timeout=30))
+        except urllib.error.HTTPError as error:
+            raise AssertionError(error.read()) from error
 
 
 @contextmanager
