@@ -136,6 +136,7 @@ export const orchestration = defineService({
         AIRBYTE_CONNECTION_ID: '',
         DATAHUB_GMS_URL: '',
         PUBLISHED_URL: '',
+        PUBLISHED_TOKEN: '',
       },
     },
     folders: { '/inbox': stack.inbox, ...(flights && { '/flights': flights }), ...ownProject.folders },
@@ -162,8 +163,10 @@ async function planDagster(context: PlanContext): Promise<ProcessPlan[]> {
   // Else a form to sign up for news lies over the first page.
   context.write(path.join(home, '.nux', 'nux.yaml'), 'seen: 1\n');
   const workspace = path.join(folder, 'workspace.yaml');
+  const web = String(context.port('web'));
   const env = {
     DAGSTER_HOME: home,
+    DAGSTER_URL: `http://127.0.0.1:${web}`,
     DAGSTER_CODE_HOST: '127.0.0.1',
     DAGSTER_CODE_PORT: String(context.port('code')),
   };
@@ -172,7 +175,6 @@ async function planDagster(context: PlanContext): Promise<ProcessPlan[]> {
     env,
     sources: [instance, workspace, path.join(context.stack.workspace, 'uv.lock')],
   };
-  const web = String(context.port('web'));
   return [
     {
       ...common,

@@ -27,6 +27,7 @@ from stack_pipeline.catalogue.assertions import dbt_result, expectation_results
 from stack_pipeline.catalogue.client import run_program, send, server
 from stack_pipeline.catalogue.naming import ENV, Engine
 from stack_pipeline.catalogue.usage import usage
+from stack_pipeline.code_server import LOCATION
 from stack_pipeline.common import WRITTEN
 from stack_pipeline.postgres_pool import keep_connections
 
@@ -80,7 +81,7 @@ def _run(instance: DagsterInstance, run: DagsterRun, asked: dict[str, Any], mani
     config = DatahubDagsterSourceConfig(
         datahub_client_config=DatahubClientConfig(**server()), env=ENV, dagster_url=os.environ.get("DAGSTER_URL") or None
     )
-    environment = DagsterEnvironment(is_cloud=False, module=MODULE, repository=None)
+    environment = DagsterEnvironment(is_cloud=False, module=MODULE, repository=None, location_name=LOCATION)
     generator = DagsterGenerator(logging.getLogger("dagster_generator"), config, environment)
     job = instance.get_job_snapshot(run.job_snapshot_id or "")
     depends = instance.get_execution_plan_snapshot(run.execution_plan_snapshot_id or "").step_deps

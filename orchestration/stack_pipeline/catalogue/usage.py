@@ -21,14 +21,14 @@ def usage(manifest: dict[str, Any], dbt: Engine, file: Engine, today: datetime |
     Counts them by table, column and token, and names the ten most frequent. Nothing where PUBLISHED_URL names no server. Raises
     OSError when it doesn't answer.
     """
+    if not os.environ.get("PUBLISHED_URL"):
+        return
     from datahub.configuration.time_window_config import BucketDuration
     from datahub.emitter.mce_builder import make_user_urn
     from datahub.ingestion.source.usage.usage_common import BaseUsageConfig, UsageAggregator
     from datahub.sql_parsing.schema_resolver import SchemaResolver
     from datahub.sql_parsing.sqlglot_lineage import sqlglot_lineage
 
-    if not os.environ.get("PUBLISHED_URL"):
-        return
     now = today or datetime.now(UTC)
     days = [now - timedelta(days=1), now]
     models = {node["name"]: dbt.urn(relation(node)) for node in manifest["nodes"].values() if node["resource_type"] == "model"}
