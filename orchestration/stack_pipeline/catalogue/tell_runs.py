@@ -34,6 +34,9 @@ from stack_pipeline.postgres_pool import keep_connections
 MODULE = "stack_pipeline.location"
 """What the plugin puts before the names of jobs and steps."""
 
+UNTELLABLE = (400, 413, 422)
+"""Statuses that say that a run will never be taken; with any other one, such as of a wrong token, it is told again."""
+
 Proposal = Any
 
 
@@ -59,7 +62,7 @@ def tell_runs(asked: dict[str, Any]) -> dict[str, Any]:
                 if run := instance.get_run_by_id(run_id):
                     written += send(_run(instance, run, asked, manifest))
             except OperationalError as error:
-                if not 400 <= (error.info or {}).get("status", 0) < 500:
+                if (error.info or {}).get("status") not in UNTELLABLE:
                     raise
                 problems[run_id] = str(error)
             except (KeyError, ValueError, TypeError) as error:  # such a run would hold up all that come after it
