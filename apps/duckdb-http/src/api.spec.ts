@@ -123,6 +123,7 @@ const ready = findWeed() !== undefined;
       '/v1/tables/{name}',
       '/v1/tokens',
       '/v1/tokens/{name}',
+      '/v1/usage',
     ]);
     for (const [path, methods] of Object.entries(described.paths)) {
       for (const { security } of Object.values(methods)) {
