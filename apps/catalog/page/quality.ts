@@ -71,9 +71,10 @@ export function showQuality(place: HTMLElement, checks: readonly Check[]): void 
       ['Result', 'Check', 'Column', 'By', 'Last run', 'Before'],
       sorted.map((check) => {
         const [sign, words, tone] = wordsOf(result(check));
+        const limits = limitsOf(check);
         return [
           h('span', { class: tone }, `${sign} ${words}`),
-          h('span', {}, nameOf(check), h('span', { class: 'muted' }, ` ${limitsOf(check)}`)),
+          h('span', {}, nameOf(check), limits && h('span', { class: 'muted' }, ` ${limits}`)),
           h('code', {}, fieldsOf(check).join(', ')),
           toolOf(check),
           check.runs[0] ? when(check.runs[0].at) : '',
