@@ -36,7 +36,11 @@ describe('the containers of a service', () => {
 
   it('are one for each process, one after the other', () => {
     expect(containers('orchestration').map(({ name, after, aliases }) => [name, after, aliases])).toEqual([
-      ['orchestration-code', ['ingestion', 'object-store', 'postgres'], ['orchestration-code']],
+      [
+        'orchestration-code',
+        ['catalog', 'duckdb-http', 'ingestion', 'object-store', 'postgres'],
+        ['orchestration-code'],
+      ],
       [
         'orchestration-webserver',
         ['orchestration-code'],
