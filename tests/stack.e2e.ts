@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
 import { type UnitStatus, findWorkspace, stackPaths } from '@stack/runtime';
-import { eventually, launchBrowser } from '@stack/testing';
+import { eventually, launchBrowser, proxyPort } from '@stack/testing';
 import { Client } from 'pg';
 import type { Browser } from 'playwright-core';
 import { query as send } from './query';
@@ -209,7 +209,7 @@ describe('the catalogue', () => {
     try {
       const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
       page.setDefaultTimeout(30_000);
-      const proxy = new URL(await urlOf('traefik')).port;
+      const proxy = proxyPort({ paths });
       const secret = (await make('secret', 's=catalog', 'k=token')).output.trim();
       await page.goto(`http://evidence.localhost:${proxy}`);
       await page.getByRole('link', { name: 'Where these figures come from' }).click();

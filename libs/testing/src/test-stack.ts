@@ -99,5 +99,5 @@ export class TestStack {
 }
 
 /** The number at which the stack's proxy serves every page by name; `traefik` is deployed. */
-export const proxyPort = ({ paths }: TestStack): number =>
+export const proxyPort = ({ paths }: Pick<TestStack, 'paths'>): number =>
   (JSON.parse(readFileSync(paths.ports, 'utf8')) as Record<string, { number: number }>)['traefik.web'].number;
