@@ -147,9 +147,10 @@ describe('make deploy-local', () => {
       (await fetch(`${await urlOf('duckdb-http')}/v1/query`, { method: 'POST', body, headers })).status,
     ).toBe(401);
     expect((await fetch(`${await urlOf('object-store')}/lake/published/latest.json`)).status).toBe(403);
-    // The page of duckdb-http is the same for everybody, and asks for the token itself.
-    const behindTokens = (await status()).filter(({ name, token: key }) => key && name !== 'duckdb-http');
-    expect(behindTokens.map(({ name }) => name)).toEqual(expect.arrayContaining(['notebooks', 'explorer']));
+    const behindTokens = (await status()).filter(({ token: key }) => key);
+    expect(behindTokens.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['catalog', 'duckdb-http', 'notebooks', 'explorer']),
+    );
     for (const { name, url = '', token: key } of behindTokens)
       expect([name, await (await fetch(url)).text()]).toEqual([
         name,

@@ -1,20 +1,16 @@
 import { readFileSync } from 'node:fs';
 import * as path from 'node:path';
-import { eventually, TestStack } from '@stack/testing';
-import { catalog } from './service';
+import { eventually, type TestStack } from '@stack/testing';
+import { startCatalog } from './testing';
 
 describe('catalog as a unit of the stack', () => {
   let stack: TestStack;
   let url: string;
   let headers: Record<string, string>;
   beforeAll(async () => {
-    stack = await TestStack.start();
-    await stack.deploy('catalog');
-    url = stack.resolve(catalog.url('http'));
-    headers = {
-      authorization: `Bearer ${stack.resolve(catalog.secret('token'))}`,
-      'content-type': 'application/json',
-    };
+    const started = await startCatalog();
+    ({ stack, url } = started);
+    headers = { authorization: `Bearer ${started.token}`, 'content-type': 'application/json' };
   });
   afterAll(() => stack.remove());
 

@@ -167,7 +167,8 @@ def test_what_the_tests_of_a_run_found(graph: DataHubGraph, pipeline: Pipeline) 
     ours = [
         urn for urn in by_platform["great-expectations"] if flights in str(graph.get_aspect(urn, c.AssertionInfoClass).to_obj())
     ]
-    assert len(ours) == 5, [graph.get_aspect(u, c.AssertionInfoClass).to_obj() for u in by_platform["great-expectations"]]
+    [(expected,)] = pipeline.query("select count(*) from stack_pipeline.quality where table_name = 'marts.fct_flights'")
+    assert len(ours) == expected > 0
     [event] = events(graph, ours[0], c.AssertionRunEventClass)
     assert event.asserteeUrn == flights and event.result.type == "SUCCESS"
 
@@ -176,7 +177,7 @@ def test_what_the_tests_of_a_run_found(graph: DataHubGraph, pipeline: Pipeline) 
     header, first, *rest = file.read_text().splitlines(keepends=True)
     columns = [name.strip().strip('"') for name in header.split(",")]
     fields = first.split(",")
-    fields[columns.index("origin")] = "XXX"
+    fields[columns.index("origin")] = "ZZZ"
     file.write_text("".join([header, ",".join(fields), *rest]))
     failed = pipeline.run()
     assert not failed.success

@@ -57,7 +57,7 @@ export function showColumns(place: HTMLElement, entity: EntityView, columns: rea
           h('span', {}, h('code', {}, column.name), column.isKey && h('span', { class: 'badge' }, 'key')),
           h('span', { class: 'muted' }, column.type),
           h('span', {}, column.description, ...column.tags.map((tag) => h('span', { class: 'badge' }, tag))),
-          h('span', {}, ...checksOf(entity.checks, column.name).map(mark)),
+          h('span', {}, ...checksOf(entity.checks, column.name).map((check) => mark(check))),
           h(
             'span',
             { class: 'actions' },

@@ -70,9 +70,8 @@ export async function showEntity(
     ...buttons,
   );
   place.append(heading(shell, entity), strip, panel);
-  // What a tab draws needs its place on the page.
-  const chosen = view.get('tab') ?? '';
-  queueMicrotask(() => void choose(chosen, true));
+  // After the page has it: what a tab draws needs its place.
+  setTimeout(() => void choose(view.get('tab') ?? '', true));
 }
 
 function tabsOf(shell: Shell, entity: EntityView, view: URLSearchParams): Tab[] {

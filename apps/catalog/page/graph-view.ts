@@ -35,8 +35,8 @@ export class GraphView {
   /** What belongs to the box that is looked at. */
   private path: ReadonlySet<string> = new Set();
   private isDrawing = false;
-  /** The page's, read once: asking for them makes the browser work out all styles. */
-  private colours?: { edge: string; lit: string; box: string };
+  /** The page's, read once a scheme: asking for them makes the browser work out all styles. */
+  private colours?: { isDark: boolean; edge: string; lit: string; box: string };
 
   constructor(private readonly actions: GraphActions) {
     this.element = h(
@@ -63,10 +63,6 @@ export class GraphView {
       )
       .on('dblclick.zoom', null);
     new ResizeObserver(() => this.draw()).observe(this.element);
-    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
-      this.colours = undefined;
-      this.draw();
-    });
   }
 
   /** @param root the box that is first in the tab order @param keep a box that stays where it is on the screen */
@@ -212,7 +208,7 @@ export class GraphView {
     }
     const context = this.canvas.getContext('2d')!;
     const { x, y, k } = this.transform;
-    const { edge, lit, box: plain } = (this.colours ??= this.readColours());
+    const { edge, lit, box: plain } = this.readColours();
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, this.canvas.width, this.canvas.height);
     context.setTransform(k * ratio, 0, 0, k * ratio, x * ratio, y * ratio);
@@ -243,10 +239,12 @@ export class GraphView {
     }
   }
 
-  private readColours(): { edge: string; lit: string; box: string } {
+  private readColours(): NonNullable<GraphView['colours']> {
+    const isDark = matchMedia('(prefers-color-scheme: dark)').matches;
+    if (this.colours?.isDark === isDark) return this.colours;
     const style = getComputedStyle(this.element);
     const [edge, lit, box] = ['--edge', '--accent', '--muted'].map((name) => style.getPropertyValue(name));
-    return { edge: edge!, lit: lit!, box: box! };
+    return (this.colours = { isDark, edge: edge!, lit: lit!, box: box! });
   }
 
   private build({ node, x, y, width, height }: Box): HTMLElement {

@@ -19,8 +19,6 @@ export async function showImpact(
   const body = h('div', { 'aria-live': 'polite' });
   const chosen = view.get('column') ?? '';
   const draw = async (column: string): Promise<void> => {
-    if (column) view.set('column', column);
-    else view.delete('column');
     shell.note(pageOf(entity.urn, { tab: 'impact', column }));
     try {
       const urn = column ? `urn:li:schemaField:(${entity.urn},${column})` : entity.urn;

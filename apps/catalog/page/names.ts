@@ -1,19 +1,19 @@
 /** What entities are called, and where their pages are. */
 
 /** Types that people look for, by DataHub's name in GraphQL. */
-export const TYPES: Record<string, { type: string; words: string }> = {
-  DATASET: { type: 'dataset', words: 'Tables and files' },
-  DASHBOARD: { type: 'dashboard', words: 'Dashboards' },
-  CHART: { type: 'chart', words: 'Charts' },
-  DATA_FLOW: { type: 'dataFlow', words: 'Pipelines' },
-  DATA_JOB: { type: 'dataJob', words: 'Jobs' },
-  CONTAINER: { type: 'container', words: 'Schemas and folders' },
-  GLOSSARY_TERM: { type: 'glossaryTerm', words: 'Terms' },
-  TAG: { type: 'tag', words: 'Tags' },
-  DOMAIN: { type: 'domain', words: 'Domains' },
-  CORP_USER: { type: 'corpuser', words: 'People' },
-  CORP_GROUP: { type: 'corpGroup', words: 'Groups' },
-  MLMODEL: { type: 'mlModel', words: 'Models' },
+export const TYPES: Record<string, string> = {
+  DATASET: 'Tables and files',
+  DASHBOARD: 'Dashboards',
+  CHART: 'Charts',
+  DATA_FLOW: 'Pipelines',
+  DATA_JOB: 'Jobs',
+  CONTAINER: 'Schemas and folders',
+  GLOSSARY_TERM: 'Terms',
+  TAG: 'Tags',
+  DOMAIN: 'Domains',
+  CORP_USER: 'People',
+  CORP_GROUP: 'Groups',
+  MLMODEL: 'Models',
 };
 
 const WORDS: Record<string, string> = {

@@ -55,10 +55,10 @@ function limitsOf(check: Check): string {
     .slice(0, 200);
 }
 
-/** Its last result, as a sign. */
-export function mark(check: Check): HTMLElement {
-  const [sign, words, tone] = wordsOf(result(check));
-  const said = `${nameOf(check)} ${words}`;
+/** A result as a sign, its last one unless an earlier is asked for. @param what it is called */
+export function mark(check: Check, run = 0, what = nameOf(check)): HTMLElement {
+  const [sign, words, tone] = wordsOf(result(check, run));
+  const said = `${what} ${words}`;
   return h('span', { class: `mark ${tone}`, title: said, role: 'img', 'aria-label': said }, sign);
 }
 
@@ -78,7 +78,13 @@ export function showQuality(place: HTMLElement, checks: readonly Check[]): void 
           h('code', {}, fieldsOf(check).join(', ')),
           toolOf(check),
           check.runs[0] ? when(check.runs[0].at) : '',
-          h('span', {}, ...check.runs.slice(1).map((run, i) => past(check, run.at, i + 1))),
+          h(
+            'span',
+            {},
+            ...check.runs
+              .slice(1)
+              .map((run, i) => mark(check, i + 1, new Date(run.at).toLocaleString('en-GB'))),
+          ),
         ];
       }),
     ),
@@ -94,9 +100,3 @@ const toolOf = (check: Check): string => {
       ? 'dbt'
       : '';
 };
-
-function past(check: Check, at: number, run: number): HTMLElement {
-  const [sign, words, tone] = wordsOf(result(check, run));
-  const said = `${words} ${new Date(at).toLocaleString('en-GB')}`;
-  return h('span', { class: `mark ${tone}`, title: said, role: 'img', 'aria-label': said }, sign);
-}

@@ -74,7 +74,7 @@ function narrowing(
                   href: address({ [field]: value }),
                   'aria-current': filters[field] === value ? 'true' : undefined,
                 },
-                TYPES[value]?.words ?? value.split(':').at(-1)!,
+                TYPES[value] ?? value.split(':').at(-1)!,
               ),
               h('span', { class: 'muted' }, number),
             ),

@@ -1,9 +1,9 @@
-import type { DatedEvent } from '../src/view/types';
+import type { EntityEvent } from '../src/model/event';
 import { count, h, table } from './dom';
 import { list, record, text } from './json';
 
 /** Who asked what, a line a day; then what was asked most of late. */
-export function showUsage(place: HTMLElement, days: readonly DatedEvent[]): void {
+export function showUsage(place: HTMLElement, days: readonly EntityEvent[]): void {
   const most = Math.max(1, ...days.map(({ value }) => Number(value.totalSqlQueries ?? 0)));
   const queries = [...new Set(days.flatMap(({ value }) => list(value.topSqlQueries).map(text)))].slice(0, 10);
   place.append(

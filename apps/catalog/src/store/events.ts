@@ -1,4 +1,5 @@
 import type { Database } from '@stack/postgres/client';
+import type { EntityEvent } from '../model/event';
 import type { JsonObject } from '../model/json';
 
 export interface StoredEvent {
@@ -6,14 +7,6 @@ export interface StoredEvent {
   at: number;
   value: JsonObject;
   system: JsonObject;
-}
-
-/** One of several entities'. */
-export interface EntityEvent {
-  urn: string;
-  /** Milliseconds since 1970. */
-  at: number;
-  value: JsonObject;
 }
 
 /** Timeseries aspects: runs, profiles, usage. */
@@ -48,7 +41,7 @@ export class Events {
     );
   }
 
-  /** The newest of what points to some entities. @param types of relationships */
+  /** The newest of what points to some entities. It reads edges: who asks has waited for them. @param types of relationships */
   ofPointing(
     urns: readonly string[],
     types: readonly string[],

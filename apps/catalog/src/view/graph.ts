@@ -25,87 +25,116 @@ export async function lineageGraph(
 ): Promise<Graph> {
   const starts = await withSiblings(relationships, urn);
   const sides = await Promise.all(
-    directions.map(async (direction) => {
-      // Each step may pass a sibling; one more says what is hidden.
-      const all = await Promise.all(
-        starts.map((start) => relationships.lineage(start, direction, 2 * depth + 2, 4 * most)),
-      );
-      const edges = await direct(
-        relationships,
-        all.flatMap((one) => one.edges),
-        urn,
-      );
-      const further =
-        columnOf(urn) && direction === 'DOWNSTREAM' ? await possible(relationships, starts, edges) : [];
-      return { direction, edges, further, isCut: all.some(({ nodes }) => nodes.length >= 4 * most) };
-    }),
+    directions.map((direction) => readSide(relationships, starts, direction, depth, most)),
   );
   const merged = new Merged(starts);
-  for (const { edges, further } of sides) for (const edge of [...edges, ...further]) merged.learn(edge);
-
+  for (const { sure, possible } of sides) for (const edge of [...sure, ...possible]) merged.learn(edge);
   // What is upstream of a warehouse's table isn't dbt's source of it, which is beside.
   const twins = new Map(merged.tables.flatMap((one) => (ofDbt(one) ? [[ofDbt(one)!, one] as const] : [])));
   for (const one of await search.known([...twins.keys()])) merged.join(one, twins.get(one)!);
 
-  const degrees = new Map([[merged.keyOf(urn), 0]]);
-  const sure = new Set([merged.keyOf(urn)]);
-  const edges = new Map<string, GraphEdge>();
+  const root = merged.keyOf(urn);
+  const reached = reach(merged, sides, root, depth, most);
+  const keys = [...reached.degrees.keys()];
+  const known = await search.named(keys);
+  const sure = new Set([
+    root,
+    ...sides
+      .flatMap((side) => side.sure.flatMap(({ from, to }) => [from, to]))
+      .map((one) => merged.keyOf(one)),
+  ]);
+  const tests = new Map<string, Set<string>>();
+  if (columnOf(urn))
+    for (const { urn: test, target } of await relationships.pointingTo(merged.columnUrns(keys), ['Asserts']))
+      add(tests, merged.keyOf(target), test);
+  const nodes = keys.map((key): GraphNode => ({
+    urn: key,
+    name: known.get(key)?.name || nameIn(key),
+    platform: platformOf(key),
+    kind: known.get(key)?.kind,
+    degree: reached.degrees.get(key)!,
+    columns: merged.columnsOf(key),
+    isPossible: !sure.has(key),
+    tests: [...(tests.get(key) ?? [])],
+    hidden: reached.hidden.get(key)?.size ?? 0,
+  }));
+  return { root, nodes, edges: reached.edges, isCut: reached.isCut || sides.some((side) => side.isCut) };
+}
+
+/** What one direction has, as it was told. */
+interface Side {
+  direction: Direction;
+  sure: LineageEdge[];
+  /** To who reads a table that has the column, and tells nothing of columns. */
+  possible: LineageEdge[];
+  isCut: boolean;
+}
+
+async function readSide(
+  relationships: Relationships,
+  starts: readonly string[],
+  direction: Direction,
+  depth: number,
+  most: number,
+): Promise<Side> {
+  // Each step may pass a sibling; one more says what is hidden.
+  const all = await Promise.all(
+    starts.map((start) => relationships.lineage(start, direction, 2 * depth + 2, 4 * most)),
+  );
+  const sure = await direct(
+    relationships,
+    all.flatMap(({ edges }) => edges),
+    starts[0]!,
+  );
+  const isOfColumn = columnOf(starts[0]!) !== undefined;
+  return {
+    direction,
+    sure,
+    possible: isOfColumn && direction === 'DOWNSTREAM' ? await readersOf(relationships, starts, sure) : [],
+    isCut: all.some(({ nodes }) => nodes.length >= 4 * most),
+  };
+}
+
+/** Goes from the root as far as is asked, the nearest first. */
+function reach(merged: Merged, sides: readonly Side[], root: string, depth: number, most: number) {
+  const degrees = new Map([[root, 0]]);
   const hidden = new Map<string, Set<string>>();
-  let isCut = sides.some((side) => side.isCut);
-  for (const { direction, edges: found, further } of sides) {
+  const edges = new Map<string, GraphEdge>();
+  let isCut = false;
+  for (const { direction, sure, possible } of sides) {
+    const isUp = direction === 'UPSTREAM';
     const next = new Map<string, Set<string>>();
-    for (const [list, isSure] of [
-      [found, true],
-      [further, false],
-    ] as const)
-      for (const { from, to } of list) {
-        const [a, b] = [merged.keyOf(from), merged.keyOf(to)];
-        if (isSure) for (const one of [from, to]) sure.add(merged.keyOf(one));
-        if (a === b) continue;
-        const [near, far] = direction === 'UPSTREAM' ? [b, a] : [a, b];
-        next.set(near, (next.get(near) ?? new Set()).add(far));
-      }
-    let front = [merged.keyOf(urn)];
+    for (const { from, to } of [...sure, ...possible]) {
+      const [a, b] = [merged.keyOf(from), merged.keyOf(to)];
+      if (a !== b) add(next, isUp ? b : a, isUp ? a : b);
+    }
+    let front = [root];
     for (let degree = 1; front.length > 0; degree++) {
-      const reached: string[] = [];
+      const found: string[] = [];
       for (const near of front)
         for (const far of next.get(near) ?? []) {
           if (!degrees.has(far)) {
             if (degree > depth || degrees.size >= most) {
               isCut ||= degree <= depth;
-              hidden.set(near, (hidden.get(near) ?? new Set()).add(far));
+              add(hidden, near, far);
               continue;
             }
-            degrees.set(far, direction === 'UPSTREAM' ? -degree : degree);
-            reached.push(far);
+            degrees.set(far, isUp ? -degree : degree);
+            found.push(far);
           }
-          const [from, to] = direction === 'UPSTREAM' ? [far, near] : [near, far];
+          const [from, to] = isUp ? [far, near] : [near, far];
           edges.set(`${from} ${to}`, { from, to });
         }
-      front = reached;
+      front = found;
     }
   }
+  return { degrees, hidden, edges: [...edges.values()], isCut };
+}
 
-  const keys = [...degrees.keys()];
-  const known = await search.named(keys);
-  const tests = columnOf(urn) ? await relationships.pointingTo(merged.columnUrns(keys), ['Asserts']) : [];
-  const nodes = keys.map((key): GraphNode => {
-    const columns = merged.columnsOf(key);
-    return {
-      urn: key,
-      siblings: merged.siblingsOf(key),
-      type: parseUrn(key).type,
-      name: known.get(key)?.name || nameIn(key),
-      platform: platformOf(key),
-      kind: known.get(key)?.kind,
-      degree: degrees.get(key)!,
-      columns,
-      isPossible: !sure.has(key),
-      tests: [...new Set(tests.filter(({ target }) => merged.keyOf(target) === key).map((one) => one.urn))],
-      hidden: hidden.get(key)?.size ?? 0,
-    };
-  });
-  return { root: merged.keyOf(urn), nodes, edges: [...edges.values()], isCut };
+function add(to: Map<string, Set<string>>, key: string, value: string): void {
+  const values = to.get(key);
+  if (values) values.add(value);
+  else to.set(key, new Set([value]));
 }
 
 /** The last part of a URN's key. */
@@ -153,7 +182,7 @@ async function direct(
 }
 
 /** Who reads tables that have the column, and tells nothing of columns: dashboards, mostly; and what comes of those. */
-async function possible(
+async function readersOf(
   relationships: Relationships,
   starts: readonly string[],
   edges: readonly LineageEdge[],
@@ -202,13 +231,12 @@ class Merged {
     const table = columnOf(urn)?.table ?? urn;
     return this.primaries.get(table) ?? table;
   }
-  siblingsOf = (key: string): string[] => [...(this.siblings.get(key) ?? [])];
   columnsOf = (key: string): string[] => this.of(this.columns, key);
   columnUrns = (keys: readonly string[]): string[] => keys.flatMap((key) => this.of(this.urns, key));
 
   /** What was noted of a node, and of its siblings before they were known to be that. */
   private of(noted: Map<string, Set<string>>, key: string): string[] {
-    const all = [key, ...this.siblingsOf(key)].flatMap((one) => [...(noted.get(one) ?? [])]);
+    const all = [key, ...(this.siblings.get(key) ?? [])].flatMap((one) => [...(noted.get(one) ?? [])]);
     return [...new Set(all)];
   }
 
@@ -216,7 +244,7 @@ class Merged {
     const main = primary(one, other);
     const second = main === one ? other : one;
     this.primaries.set(second, main);
-    this.siblings.set(main, (this.siblings.get(main) ?? new Set()).add(second));
+    add(this.siblings, main, second);
   }
 
   get tables(): string[] {
@@ -227,7 +255,7 @@ class Merged {
     const column = columnOf(urn);
     this.seen.add(column?.table ?? urn);
     if (!column) return;
-    this.columns.set(column.table, (this.columns.get(column.table) ?? new Set()).add(column.column));
-    this.urns.set(column.table, (this.urns.get(column.table) ?? new Set()).add(urn));
+    add(this.columns, column.table, column.column);
+    add(this.urns, column.table, urn);
   }
 }

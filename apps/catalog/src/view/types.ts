@@ -1,19 +1,9 @@
 /** What the page is told; it imports nothing that a browser hasn't. */
+import type { EntityEvent } from '../model/event';
 import type { JsonObject } from '../model/json';
-
-/** One of several entities' timeseries aspects. */
-export interface DatedEvent {
-  urn: string;
-  /** Milliseconds since 1970. */
-  at: number;
-  value: JsonObject;
-}
 
 export interface GraphNode {
   urn: string;
-  /** The warehouse's entity of a table that dbt has one of, too. */
-  siblings: string[];
-  type: string;
   name: string;
   platform?: string;
   /** `Model`, `File`, as who told of it calls it. */
@@ -54,19 +44,20 @@ export interface Check {
   /** assertionInfo */
   info: JsonObject;
   /** assertionRunEvent, the newest first. */
-  runs: DatedEvent[];
+  runs: EntityEvent[];
 }
 
 export interface EntityView extends Named {
   platform?: string;
+  /** The warehouse's entity of a table that dbt has one of, too. */
   siblings: string[];
   /** By name; those of a sibling where it has none itself. */
   aspects: Record<string, JsonObject>;
   checks: Check[];
   /** dataProcessInstanceRunEvent of runs that are of it, or have written it, the newest first. */
-  runs: (DatedEvent & { name: string })[];
+  runs: (EntityEvent & { name: string })[];
   /** datasetUsageStatistics, the newest first. */
-  usage: DatedEvent[];
+  usage: EntityEvent[];
   /** What points to it otherwise: members of a container, tables with a tag, jobs that write it. */
   related: (Named & { relationship: string })[];
   /** Of what its aspects point to. */
