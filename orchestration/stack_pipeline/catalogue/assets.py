@@ -9,6 +9,7 @@ from dagster import AssetsDefinition, Failure, MaterializeResult, OpExecutionCon
 
 from stack_pipeline.catalogue.naming import dbt_engine, duckdb_file
 from stack_pipeline.catalogue.program import NotToldError, tell
+from stack_pipeline.catalogue.told import fingerprint_of, last_told
 from stack_pipeline.common import OWNERS, RETRY, daily
 from stack_pipeline.publish.sinks import GROUP, SNAPSHOT
 from stack_pipeline.resources.dagster import WarehouseLease
@@ -38,18 +39,23 @@ def define_catalogue(settings: Settings) -> AssetsDefinition | None:
 
         with warehouse.hold(context):
             asked = describe(settings)
-        with scratch(settings.warehouse, "catalogue") as folder:
-            try:
+        tables = len(asked["columns"])
+        asked["fingerprint"] = fingerprint_of(asked)
+        try:
+            if last_told() == asked["fingerprint"]:
+                context.log.info("The catalogue knows all of it: nothing has changed since it was told last")
+                return MaterializeResult(metadata={"aspects": 0, "tables": tables})
+            with scratch(settings.warehouse, "catalogue") as folder:
                 told = tell("stack_pipeline.catalogue.emit", {**asked, "scratch": str(folder)}, TIMEOUT)
-            except NotToldError as error:
-                raise Failure(str(error)) from error
-        return MaterializeResult(metadata={"aspects": told["written"], "tables": len(asked["columns"])})
+        except NotToldError as error:
+            raise Failure(str(error)) from error
+        return MaterializeResult(metadata={"aspects": told["written"], "tables": tables})
 
     return in_the_catalogue
 
 
 def describe(settings: Settings) -> dict[str, Any]:
-    """What emit.py is asked, but for its scratch folder; the caller holds the warehouse's lease."""
+    """What emit.py is asked, but for its scratch folder and the fingerprint; the caller holds the warehouse's lease."""
     from stack_pipeline.catalogue.columns import read_columns, read_snowflake_columns
     from stack_pipeline.catalogue.upstreams import find_upstreams
     from stack_pipeline.snowflake import connect as connect_to_snowflake

@@ -92,12 +92,11 @@ def write_catalog(manifest: dict[str, Any], columns: Columns, path: Path) -> Non
     path.write_text(json.dumps(content))
 
 
-def with_compiled(manifest: dict[str, Any], target: Path) -> dict[str, Any]:
-    """The manifest with the models' SQL as dbt has run it: a parsed one leaves it out, and lineage of columns needs it."""
-    nodes = {}
-    for key, node in manifest["nodes"].items():
+def read_manifest(target: Path) -> dict[str, Any]:
+    """dbt's manifest with the models' SQL as dbt has run it: a parsed one leaves it out, and lineage of columns needs it."""
+    manifest = dict(json.loads((target / "manifest.json").read_text()))
+    for node in manifest["nodes"].values():
         compiled = target / "compiled" / node["package_name"] / node["original_file_path"]
         if node["resource_type"] == "model" and compiled.is_file():
-            node = {**node, "compiled": True, "compiled_code": compiled.read_text(), "compiled_path": str(compiled)}
-        nodes[key] = node
-    return {**manifest, "nodes": nodes}
+            node |= {"compiled": True, "compiled_code": compiled.read_text(), "compiled_path": str(compiled)}
+    return manifest

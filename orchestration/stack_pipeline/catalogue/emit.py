@@ -1,7 +1,8 @@
 """Tells the catalogue what a run has built: a program of its own, since DataHub's client takes ten seconds to import.
 
 Input: {"target": folder of dbt's artefacts, "engine": where dbt builds (naming.Engine), "columns": of that engine, as in
-columns.py, "file", "in_file": the same of the stack's DuckDB file, "upstreams": as in upstreams.py, "scratch": an empty folder}.
+columns.py, "file", "in_file": the same of the stack's DuckDB file, "upstreams": as in upstreams.py, "scratch": an empty folder,
+"fingerprint": of all this, as in told.py}.
 Output: {"written": aspects that were sent}. client.py has the rest.
 """
 
@@ -12,15 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from stack_pipeline.catalogue.client import run_program, send, server
-from stack_pipeline.catalogue.columns import Columns, is_shown, relation, with_compiled, write_catalog
+from stack_pipeline.catalogue.columns import Columns, is_shown, read_manifest, relation, write_catalog
 from stack_pipeline.catalogue.naming import ENV, Engine, dataset_urn
+from stack_pipeline.catalogue.told import SOURCE
 
 
 def emit(asked: dict[str, Any]) -> dict[str, Any]:
-    """Sends all of it."""
-    target = Path(asked["target"])
-    manifest = with_compiled(json.loads((target / "manifest.json").read_text()), target)
-    return {"written": _emit_dbt(asked, manifest) + _emit_tables(asked, manifest)}
+    """Sends all of it, and then that it has."""
+    manifest = read_manifest(Path(asked["target"]))
+    written = _emit_dbt(asked, manifest) + _emit_tables(asked, manifest)
+    return {"written": written + send([_told(asked["fingerprint"])])}
 
 
 def _emit_dbt(asked: dict[str, Any], manifest: dict[str, Any]) -> int:
@@ -131,6 +133,19 @@ def _copied(up: str, down: str, fields: Iterable[str]) -> Any:
     return Proposal(
         entityUrn=down,
         aspect=c.UpstreamLineageClass(upstreams=[c.UpstreamClass(dataset=up, type="COPY")], fineGrainedLineages=fine),
+    )
+
+
+def _told(fingerprint: str) -> Any:
+    """The source of all this, as DataHub keeps those that it has, with the fingerprint of what it has told."""
+    import datahub.metadata.schema_classes as c
+    from datahub._version import __version__
+    from datahub.emitter.mcp import MetadataChangeProposalWrapper as Proposal
+
+    recipe = json.dumps({"source": {"type": "dbt"}})
+    config = c.DataHubIngestionSourceConfigClass(recipe=recipe, version=__version__, extraArgs={"fingerprint": fingerprint})
+    return Proposal(
+        entityUrn=SOURCE, aspect=c.DataHubIngestionSourceInfoClass(name="The stack's pipeline", type="dbt", config=config)
     )
 
 

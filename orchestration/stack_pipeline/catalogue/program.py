@@ -29,10 +29,10 @@ def tell(module: str, asked: dict[str, Any], timeout: float) -> dict[str, Any]:
             env=environment,
         )
     except subprocess.TimeoutExpired:
-        raise _not_told(f"it took longer than {timeout:g} s") from None
+        raise not_told(f"it took longer than {timeout:g} s") from None
     if done.returncode != 0:
         problem = done.stderr.strip().splitlines()[-1:] or [f"it ended with status {done.returncode}"]
-        raise _not_told(problem[0])
+        raise not_told(problem[0])
     return dict(json.loads(done.stdout.strip().splitlines()[-1]))
 
 
@@ -43,10 +43,11 @@ def check_answers(timeout: float = 3) -> None:
             pass
     except urllib.error.HTTPError as error:
         if error.code >= 500:
-            raise _not_told(str(error)) from error
+            raise not_told(str(error)) from error
     except OSError as error:
-        raise _not_told(str(error)) from error
+        raise not_told(str(error)) from error
 
 
-def _not_told(why: str) -> NotToldError:
+def not_told(why: str) -> NotToldError:
+    """The error with its reason."""
     return NotToldError(f"The catalogue at {os.environ['DATAHUB_GMS_URL']} wasn't told: {why}")
