@@ -187,6 +187,15 @@ const hasDaemon = process.getuid?.() === 0 && spawnSync('sh', ['-c', 'command -v
 /** Debian's docker-registry. */
 const hasRegistry = spawnSync('sh', ['-c', 'command -v docker-registry']).status === 0;
 
+/** The images that ours are built on here: made while the stack comes up natively. Returns the base's name. */
+async function imageBase(): Promise<string> {
+  const { execa } = await import('execa');
+  const { stdout } = await execa(path.join(workspace, 'tests/docker/base.sh'), {
+    env: { DOCKER_HOST: docker.host },
+  });
+  return stdout.trim();
+}
+
 async function startRegistry(): Promise<{ address: string; stop(): void }> {
   const address = `127.0.0.1:${await freePort()}`;
   const file = path.join(home, 'registry.yml');
@@ -231,7 +240,8 @@ real('the stack in Docker', () => {
   let built: string | undefined;
   const buildOf = (output: string) => /dbt_build \(.*?\): (.*)/.exec(output)?.[1];
 
-  beforeAll(async () => {
+  /** What the stack has when it ran natively, and is down. */
+  async function runNatively(): Promise<void> {
     env = { ...common, STACK: `${name}-native` };
     built = buildOf(await succeeds('deploy-local'));
     native = await marts();
@@ -241,12 +251,12 @@ real('the stack in Docker', () => {
     const published = [...remembered.keys()].filter((table) => table.startsWith('marts marts.'));
     expect(published.length).toBeGreaterThanOrEqual(Object.keys(native).length);
     await succeeds('down');
+  }
+
+  beforeAll(async () => {
     docker = await TestDocker.start();
+    const [base] = await Promise.all([imageBase(), runNatively()]);
     env = { ...common, STACK: name, DOCKER_HOST: docker.host };
-    const base = execFileSync(path.join(workspace, 'tests/docker/base.sh'), {
-      env: { ...process.env, DOCKER_HOST: docker.host, PATH: process.env.PATH },
-      encoding: 'utf8',
-    }).trim();
     const images = path.join(home, 'images.json');
     const packaged = JSON.parse(
       readFileSync(path.join(workspace, 'tests/docker/images.json'), 'utf8'),

@@ -22,5 +22,5 @@ WORKDIR /app
 COPY --from=program /app /app
 COPY --chown=10001:10001 volumes/ /
 USER 10001:10001
-HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD ["/bin/sh", "/app/health"]
+HEALTHCHECK --interval=30s --timeout=5s --start-period=60s CMD ["/bin/sh", "/app/health"]
 CMD ["node", "/app/main.cjs"]

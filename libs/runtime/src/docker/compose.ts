@@ -184,7 +184,8 @@ function serviceOf(
     ...(spec.health && {
       healthcheck: {
         test: ['CMD', ...escaped(spec.health)],
-        interval: `${HEALTH_SECONDS.interval}s`,
+        // Others wait for it.
+        interval: '10s',
         timeout: `${HEALTH_SECONDS.timeout}s`,
         start_period: `${HEALTH_SECONDS.startPeriod}s`,
         retries: HEALTH_SECONDS.retries,

@@ -40,8 +40,8 @@ const SHOWN = 20;
 /** That a program has to end in order. */
 const STOP_SECONDS = 10;
 
-/** How the engine asks whether a container is healthy. */
-export const HEALTH_SECONDS = { interval: 10, timeout: 5, startPeriod: 60, retries: 3 } as const;
+/** How the engine asks whether a container is healthy; each question starts a program in it. A deploy asks from outside. */
+export const HEALTH_SECONDS = { interval: 30, timeout: 5, startPeriod: 60, retries: 3 } as const;
 /** After a crash, the engine takes what it finds running for stopped by hand: `unless-stopped` would leave it so. */
 export const RESTART = 'always';
 export const LOGGING = { driver: 'json-file', options: { 'max-size': '10m', 'max-file': '3' } } as const;
