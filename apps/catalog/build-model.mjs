@@ -54,7 +54,8 @@ function primitive(name, namespace) {
       return { type: name };
     case 'int':
     case 'long':
-      return { type: 'integer' };
+      // Others aren't kept as they are: JavaScript has none.
+      return { type: 'integer', minimum: Number.MIN_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER };
     case 'float':
     case 'double':
       return { type: 'number' };

@@ -3,6 +3,8 @@
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from urllib.parse import quote
 
 import datahub.metadata.schema_classes as c
 import pytest
@@ -13,6 +15,7 @@ from datahub.emitter.mcp import MetadataChangeProposalWrapper as Proposal
 from datahub.emitter.rest_emitter import DatahubRestEmitter
 from datahub.ingestion.graph.client import DataHubGraph
 from datahub.ingestion.graph.filters import RemovedStatusFilter
+from datahub.ingestion.graph.openapi import LineageDirection
 from datahub.sdk import DataHubClient
 from datahub.specific.dashboard import DashboardPatchBuilder
 from datahub.specific.datajob import DataJobPatchBuilder
@@ -242,6 +245,48 @@ def test_search_filters_and_scrolls(graph: DataHubGraph, name: str) -> None:
     assert other in set(graph.get_urns_by_filter(query=name))
 
 
+def test_many_are_read_at_once_and_page_by_page(graph: DataHubGraph, name: str) -> None:
+    """What came with OpenAPI v3: batchGet, and scrolls of entities, relationships and lineage."""
+    urns = [make_dataset_urn("duckdb", f"{name}.{i}") for i in range(7)]
+    graph.emit_mcps([Proposal(entityUrn=urn, aspect=c.DatasetPropertiesClass(name=urn)) for urn in urns])
+    graph.emit_mcps([derived(down, up, {"y": ["x"]}) for up, down in pairwise(urns)])
+
+    found = graph.get_entities("dataset", [*urns[:2], make_dataset_urn("duckdb", f"{name}.none")], ["datasetProperties"], True)
+    assert list(found) == urns[:2]
+    properties, system = found[urns[0]]["datasetProperties"]
+    assert properties == c.DatasetPropertiesClass(name=urns[0]) and system.lastObserved > 0
+    assert set(graph.get_entities("dataset", urns[1:2])[urns[1]]) == {"datasetKey", "datasetProperties", "upstreamLineage"}
+    older = graph.get_entities_v2("dataset", urns[:1], ["datasetProperties"])
+    assert older[urns[0]]["datasetProperties"]["value"] == {"name": urns[0], "customProperties": {}, "tags": []}
+    assert graph.get_aspect_counts("datasetProperties", f"%{name}.%") == 7
+
+    pages = []
+    scroll_id = None
+    while not pages or scroll_id:
+        page = graph.scroll_entities(entity_names=["dataset"], query=name, aspects=[], count=3, scroll_id=scroll_id)
+        pages.append(page.entities)
+        scroll_id = page.scroll_id
+    assert [len(one) for one in pages] == [3, 3, 1] and page.total_count == 7
+    assert sorted(urn for one in pages for urn in one) == sorted(urns)
+
+    edges = graph.scroll_relationships(
+        relationship_types=["DownstreamOf"], source_urns=urns, destination_types=["dataset"], count=100
+    )
+    expected = [(up, down) for up, down in pairwise(urns)]
+    assert sorted((one.destination_urn, one.source_urn) for one in edges.relationships) == sorted(expected)
+    coming = graph.scroll_relationships(
+        direction=DataHubGraph.RelationshipDirection.INCOMING, source_urns=urns[:1], source_types=["dataset"]
+    )
+    assert [one.source_urn for one in coming.relationships] == [urns[1]]
+
+    first = graph.scroll_lineage(urns=[urns[3]], count=1)
+    second = graph.scroll_lineage(urns=[urns[3]], count=1, scroll_id=first.scroll_id)
+    both = [(one.upstream_urn, one.downstream_urn) for one in [*first.relationships, *second.relationships]]
+    assert sorted(both) == sorted([(urns[2], urns[3]), (urns[3], urns[4])])
+    up = graph.scroll_lineage(urns=[urns[3]], direction=LineageDirection.UPSTREAM)
+    assert [one.upstream_urn for one in up.relationships] == [urns[2]]
+
+
 def test_the_best_hit_comes_first(graph: DataHubGraph, name: str) -> None:
     exact, longer, mentioned = (make_dataset_urn("duckdb", f"{name}.{i}") for i in range(3))
     named = [(exact, f"{name} flights"), (longer, f"{name} flights by day"), (mentioned, "carriers")]
@@ -316,6 +361,10 @@ def proposal(urn: str, aspect: str = "status", value: object = None, **more: obj
     }
 
 
+def or_filter(field: str, value: str) -> dict:
+    return {"or": [{"and": [{"field": field, "value": value}]}]}
+
+
 @pytest.mark.parametrize(
     ("body", "status", "says"),
     [
@@ -327,6 +376,9 @@ def proposal(urn: str, aspect: str = "status", value: object = None, **more: obj
         (proposal("urn:li:dataset:(a,b,PROD)x"), 400, "after|follows"),
         (proposal("urn:li:nothing:x"), 400, "there is no entity nothing"),
         (proposal("urn:li:dataset:(a,b,PROD,d)"), 400, "has 3 parts"),
+        (proposal("urn:li:dataset:foo"), 400, "has 3 parts"),
+        (proposal("urn:li:dataset:(a,,PROD)"), 400, "has 3 parts"),
+        (proposal("urn:li:dataset:(a,b,NOWHERE)"), 400, "/origin must be"),
         (proposal("urn:li:tag:" + "x" * 600), 400, "at most 512"),
         (proposal("urn:li:tag:a\nb"), 400, "control characters"),
         (proposal("urn:li:tag:x", entityType="dataset"), 400, "is no dataset"),
@@ -335,6 +387,7 @@ def proposal(urn: str, aspect: str = "status", value: object = None, **more: obj
         (proposal("urn:li:tag:x", aspect="tagProperties", value={"name": 5}), 422, "/name must be string"),
         (proposal("urn:li:tag:x", aspect="tagProperties", value={}), 422, "name"),
         (proposal("urn:li:tag:x", aspect="status", value=[1]), 400, "no object"),
+        (proposal("urn:li:dataset:(a,b,PROD)", "datasetProfile", {"timestampMillis": 2**63}), 422, "must be <= 9007199254740991"),
     ],
 )
 def test_what_is_wrong_is_said(server: str, token: str, body: object, status: int, says: str) -> None:
@@ -343,6 +396,64 @@ def test_what_is_wrong_is_said(server: str, token: str, body: object, status: in
     problem = answer.json()
     assert any(one in problem["detail"] for one in says.split("|")), problem
     assert problem["remedy"]
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("/aspects/{urn}?aspect=status&version=1.5", "version"),
+        ("/aspects/{urn}?aspect=status&version=99999999999", "out of range"),
+        ("/aspects/{urn}?aspect=status&version=new", "version"),
+        ("/openapi/relationships/v1/?urn={urn}&start=-5", "start"),
+        ("/openapi/relationships/v1/?urn={urn}&count=x", "count"),
+        ("/openapi/v3/entity/chart/{urn}", "is no chart"),
+    ],
+)
+def test_parameters_that_are_wrong_are_named(server: str, token: str, path: str, says: str) -> None:
+    address = server + path.format(urn=quote("urn:li:tag:x", safe=""))
+    answer = requests.get(address, headers={"Authorization": f"Bearer {token}"})
+    assert (answer.status_code, says in answer.json()["detail"]) == (400, True), answer.text
+
+
+@pytest.mark.parametrize(
+    ("path", "action", "body", "says"),
+    [
+        ("/entities", "listUrns", {"entity": "tag", "start": "abc"}, "start"),
+        ("/entities", "search", {"entity": "tag", "count": -1}, "count"),
+        (
+            "/entities",
+            "search",
+            {"entity": "tag", "filter": {"or": [{"and": [{"field": "removed", "value": "perhaps"}]}]}},
+            "removed",
+        ),
+        ("/entities", "search", {"entity": "tag", "filter": or_filter("\0", "x")}, ""),
+        ("/entities", "delete", {"urn": "urn:li:tag:x", "aspectName": "status", "startTimeMillis": "abc"}, "startTimeMillis"),
+        ("/aspects", "getTimeseriesAspectValues", {"urn": "urn:li:tag:x", "aspect": "a", "limit": 1.5}, "limit"),
+    ],
+)
+def test_values_that_are_wrong_are_named(server: str, token: str, path: str, action: str, body: dict, says: str) -> None:
+    answer = post(server, token, action, body, path)
+    assert (answer.status_code, says in answer.json()["detail"]) == (400, True), answer.text
+
+
+@pytest.mark.parametrize(
+    ("patch", "keys", "says"),
+    [
+        ([{"op": "add", "path": "/x/y", "value": 1}], {"name": "abc"}, "arrayPrimaryKeys"),
+        ([{"op": "add", "path": "/x/y", "value": 1}], {"": ["a"]}, "arrayPrimaryKeys"),
+        (
+            [{"op": "add", "path": "/name", "value": "n"}, {"op": "add", "path": "/name/a", "value": {}}],
+            {"name": ["x"]},
+            "is no list",
+        ),
+        ([{"op": "add", "path": "/name", "value": "text"}, {"op": "add", "path": "/name/a/b", "value": 1}], None, "nothing at a"),
+    ],
+)
+def test_patches_that_are_wrong_are_refused(server: str, token: str, name: str, patch: list, keys: dict | None, says: str) -> None:
+    content = {"patch": patch, **({"arrayPrimaryKeys": keys} if keys else {})}
+    body = proposal(make_dataset_urn("duckdb", name), "datasetProperties", content, changeType="PATCH")
+    answer = post(server, token, "ingestProposal", body)
+    assert (answer.status_code, says in answer.json()["detail"]) == (400, True), answer.text
 
 
 def test_bodies_that_are_none(server: str, token: str) -> None:
@@ -382,6 +493,17 @@ def test_unknown_aspects_are_kept_as_they_are(server: str, token: str, graph: Da
     urn = make_dataset_urn("duckdb", name)
     value = {"any": ["thing", {"deep": 1.10}], "text": "\u0000 é 🦆"}
     assert post(server, token, "ingestProposal", proposal(urn, "myOwnAspect", value)).status_code == 200
+    assert graph.get_entity_raw(urn)["aspects"]["myOwnAspect"]["value"] == value
+
+    # what can't be kept isn't taken
+    for number in ("9007199254740993", "1e400"):
+        body = proposal(urn, "myOwnAspect")
+        body["proposal"]["aspect"]["value"] = f'{{"list": [{number}]}}'
+        answer = post(server, token, "ingestProposal", body)
+        assert (answer.status_code, "can't be kept as it is" in answer.json()["detail"]) == (400, True), answer.text
+    body["proposal"]["aspect"]["value"] = '{"deep":' + "[" * 20_000 + "]" * 20_000 + "}"
+    answer = post(server, token, "ingestProposal", body)
+    assert (answer.status_code, answer.json()["detail"]) == (400, "a value is nested too deeply")
     assert graph.get_entity_raw(urn)["aspects"]["myOwnAspect"]["value"] == value
 
 

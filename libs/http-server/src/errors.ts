@@ -44,7 +44,7 @@ export class RequestError extends Error {
 
 /** What Fastify itself refuses, in this project's words. */
 const FASTIFY: Record<string, { code: string; remedy: string }> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: { code: 'body_too_large', remedy: 'send a smaller body' },
+  FST_ERR_CTP_BODY_TOO_LARGE: { code: 'body_too_large', remedy: 'send less at once' },
   FST_ERR_CTP_INVALID_MEDIA_TYPE: {
     code: 'unsupported_media_type',
     remedy: 'send content-type: application/json',
@@ -68,8 +68,9 @@ export function answerError(
   const status = error.statusCode ?? 500;
   if (status < 500) {
     const known = FASTIFY[error.code] ?? { code: 'bad_request', remedy: 'see the README of this service' };
+    const tooLarge = error.code === 'FST_ERR_CTP_BODY_TOO_LARGE';
     const what = ('validation' in error && explained(error)) || {
-      detail: error.message,
+      detail: tooLarge ? `the body is larger than ${request.routeOptions.bodyLimit} bytes` : error.message,
       remedy: known.remedy,
     };
     return send(reply, status, known.code, what.detail, { remedy: what.remedy });

@@ -1,5 +1,5 @@
 export { required, whole } from './environment';
-export { answerNotFound, type Problem, RequestError } from './errors';
+export { answerError, answerNotFound, type Problem, RequestError } from './errors';
 export { secretCommand } from './secret-command';
 export { servePage } from './page';
 export { createServer, listen, type ListenOptions, type ServerOptions } from './server';

@@ -1,4 +1,4 @@
-import { createWriteStream, renameSync, rmSync } from 'node:fs';
+import { createWriteStream, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -11,6 +11,7 @@ import { execa } from 'execa';
 export async function exportCatalog(file: string): Promise<void> {
   const { url, token } = catalogHere();
   const part = `${file}.part`;
+  writable(file, part);
   try {
     const answer = await fetch(`${url}/export`, { headers: { authorization: `Bearer ${token}` } });
     if (!answer.ok) throw new Error(`it answers ${answer.status}`);
@@ -32,10 +33,13 @@ export async function exportCatalog(file: string): Promise<void> {
  * `DATAHUB_GMS_URL` and `DATAHUB_GMS_TOKEN` name.
  */
 export async function importCatalog(file: string): Promise<void> {
+  readable(file);
   const { workspace } = stackPaths();
   const { DATAHUB_GMS_URL, DATAHUB_GMS_TOKEN = '' } = process.env;
   const to = DATAHUB_GMS_URL ? { url: DATAHUB_GMS_URL, token: DATAHUB_GMS_TOKEN } : catalogHere();
+  await answering(to);
   const recipe = path.join(workspace, 'apps', 'catalog', 'import.dhub.yaml');
+  console.log(`loading ${file} into ${to.url}`);
   const { exitCode } = await execa('datahub', ['ingest', 'run', '-c', recipe, '--no-default-report'], {
     env: {
       PATH: baseEnvironment(workspace).PATH,
@@ -53,6 +57,43 @@ export async function importCatalog(file: string): Promise<void> {
       `not all of ${file} came to ${to.url}: what DataHub's client says is above`,
       `make catalog-import FILE=${file} again: what is there already isn't doubled`,
     );
+}
+
+/** @throws StackError when the file can't be written */
+function writable(file: string, part: string): void {
+  const refused = (why: string) =>
+    new StackError('NO_FILE', `${file} can't be written: ${why}`, 'make catalog-export FILE=catalog.json');
+  if (statSync(file, { throwIfNoEntry: false })?.isDirectory()) throw refused('it is a folder');
+  try {
+    writeFileSync(part, '');
+  } catch (error) {
+    throw refused((error as Error).message);
+  }
+}
+
+/** @throws StackError when it is no file of DataHub's format */
+function readable(file: string): void {
+  const advice = 'give a file that `make catalog-export` or DataHub’s file sink has written';
+  let content: unknown;
+  try {
+    content = JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw new StackError('NO_FILE', `${file} can't be read: ${(error as Error).message}`, advice);
+  }
+  if (!Array.isArray(content)) throw new StackError('NO_FILE', `${file} has no list of proposals`, advice);
+}
+
+/** @throws StackError when nothing answers there, or refuses the token */
+async function answering({ url, token }: { url: string; token: string }): Promise<void> {
+  const headers: Record<string, string> = token ? { authorization: `Bearer ${token}` } : {};
+  const advice = process.env.DATAHUB_GMS_URL
+    ? 'correct DATAHUB_GMS_URL and DATAHUB_GMS_TOKEN, or unset them to load into the stack’s own catalogue'
+    : 'make status; make logs s=catalog';
+  const said = await fetch(`${url.replace(/\/+$/, '')}/config`, { headers }).then(
+    ({ ok, status }) => (ok ? undefined : `it answers ${status}`),
+    (error: Error) => String((error.cause as Error | undefined)?.message ?? error.message),
+  );
+  if (said) throw new StackError('NO_CATALOGUE', `the catalogue at ${url} can't be asked: ${said}`, advice);
 }
 
 /** @throws StackError when it isn't deployed */

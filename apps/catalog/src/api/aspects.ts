@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { isObject } from '../model/json';
 import { parseUrn } from '../model/urn';
 import { changeOf } from '../write/proposal';
+import { badRequest, momentOf, wholeOf } from './asked';
 import { ACTOR, type Context } from './routes';
 
 interface Asked {
@@ -31,8 +32,11 @@ export function aspectRoutes(server: FastifyInstance, { model, aspects, events }
       const { urn, aspect, limit, startTimeMillis, endTimeMillis, filter } = body;
       if (typeof aspect !== 'string') throw badRequest('aspect is missing');
       const wanted = filterOf(filter);
-      const range = { from: number(startTimeMillis), to: number(endTimeMillis) };
-      const most = number(limit) ?? 10;
+      const range = {
+        from: momentOf(startTimeMillis, 'startTimeMillis'),
+        to: momentOf(endTimeMillis, 'endTimeMillis'),
+      };
+      const most = wholeOf(limit, 'limit', 10);
       // What is filtered by is in the value: as many are read as it takes.
       const found = await events.read(parseUrn(urn).text, aspect, {
         ...range,
@@ -46,6 +50,14 @@ export function aspectRoutes(server: FastifyInstance, { model, aspects, events }
           systemMetadata: system,
         }));
       return { value: { entityName: body.entity, aspectName: aspect, limit: most, values } };
+    },
+    getCount: async ({ aspect, urnLike }) => {
+      if (typeof aspect !== 'string') throw badRequest('aspect is missing');
+      const like = typeof urnLike === 'string' ? urnLike : '%';
+      const count = model.aspect(aspect)?.isTimeseries
+        ? await events.count(aspect, like)
+        : await aspects.count(aspect, like);
+      return { value: count };
     },
   };
 
@@ -61,14 +73,15 @@ export function aspectRoutes(server: FastifyInstance, { model, aspects, events }
 
   server.get<Asked>('/aspects/*', async ({ params, query }) => {
     const urn = parseUrn(params['*']);
-    const { aspect = '', version = '0' } = query;
+    const { aspect = '' } = query;
+    const version = wholeOf(query.version, 'version', 0);
     const key = model.keyOf(urn);
     const found =
       aspect === key.name
         ? (await aspects.exists(urn.text)) && { value: key.value, version: 0, system: undefined }
         : model.aspect(aspect)?.isTimeseries
           ? await latestEvent(urn.text, aspect)
-          : await aspects.read(urn.text, aspect, Number(version) || 0);
+          : await aspects.read(urn.text, aspect, version);
     if (!found)
       throw new RequestError(404, 'not_found', `${urn.text} has no ${aspect || 'aspect'}`, {
         remedy: `GET /entitiesV2/<urn> says what it has`,
@@ -85,11 +98,6 @@ export function aspectRoutes(server: FastifyInstance, { model, aspects, events }
     return event && { value: event.value, version: 0, system: event.system };
   }
 }
-
-const badRequest = (message: string): RequestError =>
-  new RequestError(400, 'invalid_request', message, { remedy: 'send it as acryl-datahub does' });
-
-const number = (value: unknown): number | undefined => (typeof value === 'number' ? value : undefined);
 
 /** `{"or": [{"and": [{"field", "value" | "values"}]}]}` as a test of values; undefined when all pass. */
 function filterOf(filter: unknown): ((value: Record<string, unknown>) => boolean) | undefined {

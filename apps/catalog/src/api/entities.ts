@@ -3,6 +3,8 @@ import type { FastifyInstance } from 'fastify';
 import { isObject, type JsonObject } from '../model/json';
 import { parseUrn } from '../model/urn';
 import { changesOfSnapshot } from '../write/proposal';
+import type { Filter } from '../store/search';
+import { badRequest, filtersOf, wholeOf } from './asked';
 import { ACTOR, type Context } from './routes';
 
 interface Asked {
@@ -34,8 +36,8 @@ export function entityRoutes(
       const { text } = parseUrn(urn);
       if (typeof aspectName === 'string') {
         const range = {
-          from: Number(startTimeMillis ?? 0),
-          to: Number(endTimeMillis ?? Number.MAX_SAFE_INTEGER),
+          from: wholeOf(startTimeMillis, 'startTimeMillis', 0),
+          to: wholeOf(endTimeMillis, 'endTimeMillis', Number.MAX_SAFE_INTEGER),
         };
         return {
           value: { urn: text, rows: 0, timeseriesRows: await events.delete(text, aspectName, range) },
@@ -55,13 +57,21 @@ export function entityRoutes(
     },
     listUrns: async ({ entity, start, count }) => {
       const query = { types: [String(entity)], withRemoved: true };
-      const { total, hits } = await search.find(query, Number(start ?? 0), Number(count ?? 100));
+      const { total, hits } = await search.find(
+        query,
+        wholeOf(start, 'start', 0),
+        wholeOf(count, 'count', 100),
+      );
       return { value: { entities: hits.map(({ urn }) => urn), start, count: hits.length, total } };
     },
     search: async ({ input, entity, start, count, filter }) => {
       const filters = orFilters(filter);
       const query = { text: String(input ?? ''), types: [String(entity)], filters };
-      const { total, hits } = await search.find(query, Number(start ?? 0), Number(count ?? 10));
+      const { total, hits } = await search.find(
+        query,
+        wholeOf(start, 'start', 0),
+        wholeOf(count, 'count', 10),
+      );
       const entities = hits.map(({ urn }) => ({ entity: urn, matchedFields: [] }));
       return { value: { entities, from: start ?? 0, pageSize: count ?? 10, numEntities: total } };
     },
@@ -74,10 +84,7 @@ export function entityRoutes(
       throw new RequestError(400, 'unknown_action', `/entities has no action ${query.action ?? '(none)'}`, {
         remedy: `it has ${Object.keys(actions).join(', ')}`,
       });
-    if (!isObject(body))
-      throw new RequestError(400, 'invalid_request', 'the body is an object', {
-        remedy: 'send it as acryl-datahub does',
-      });
+    if (!isObject(body)) throw badRequest('the body is an object');
     return action(body);
   });
 
@@ -121,14 +128,8 @@ export function entityRoutes(
   });
 }
 
-function orFilters(filter: unknown): { field: string; values: string[] }[][] {
+/** `{"or": [{"and": [{"field", "values", "condition", "negated"}]}]}`. */
+function orFilters(filter: unknown): Filter[][] {
   const any = isObject(filter) && Array.isArray(filter.or) ? filter.or.filter(isObject) : [];
-  return any.map(({ and }) =>
-    (Array.isArray(and) ? and.filter(isObject) : []).map(({ field, value, values, condition, negated }) => ({
-      field: String(field),
-      values: Array.isArray(values) ? values.map(String) : [String(value)],
-      condition: typeof condition === 'string' ? condition : undefined,
-      negated: negated === true,
-    })),
-  );
+  return any.map(({ and }) => filtersOf(and));
 }

@@ -1,9 +1,11 @@
 import { RequestError } from '@stack/http-server';
 import type { FastifyInstance } from 'fastify';
 import { isObject, type JsonObject } from '../model/json';
-import { parseUrn } from '../model/urn';
+import { type Urn, parseUrn } from '../model/urn';
+import type { StoredAspect } from '../store/aspects';
 import type { Change } from '../write/change';
 import { patchOf, valueOf } from '../write/proposal';
+import { badRequest, listOf, wholeOf } from './asked';
 import { ACTOR, type Context } from './routes';
 
 interface Asked {
@@ -13,7 +15,9 @@ interface Asked {
 }
 
 /** `/openapi`: entities as the newer clients write and read them, and relationships. */
-export function openapiRoutes(server: FastifyInstance, { model, aspects, relationships }: Context): void {
+export function openapiRoutes(server: FastifyInstance, context: Context): void {
+  const { model, aspects, relationships } = context;
+  const entities = entitiesOf(context);
   const changes = (
     body: unknown,
     type: string,
@@ -50,28 +54,54 @@ export function openapiRoutes(server: FastifyInstance, { model, aspects, relatio
     return body;
   });
 
+  const named = ({ type, '*': text }: Asked['Params']): Urn => {
+    const urn = parseUrn(text);
+    if (urn.type !== type) throw badRequest(`${urn.text} is no ${type}`);
+    return urn;
+  };
+
   server.delete<Asked>('/openapi/v3/entity/:type/*', async ({ params }) => {
-    await aspects.deleteEntity(parseUrn(params['*']).text);
+    await aspects.deleteEntity(named(params).text);
     return {};
   });
 
   server.get<Asked>('/openapi/v3/entity/:type/*', async ({ params, query }) => {
-    const urn = parseUrn(params['*']);
-    if (!(await aspects.exists(urn.text)))
+    const urn = named(params);
+    const wanted = listOf(query.aspects);
+    const [entity] = await entities([urn], wanted.length > 0 ? wanted : undefined, isAsked(query));
+    if (!entity)
       throw new RequestError(404, 'not_found', `there is no ${urn.text}`, { remedy: 'search for it' });
-    const wanted = many(query.aspects);
-    const found = await aspects.readAll([urn.text], wanted.length > 0 ? wanted : undefined);
-    const key = model.keyOf(urn);
-    return {
-      urn: urn.text,
-      [key.name]: { value: key.value },
-      ...Object.fromEntries(
-        found.map(({ aspect, value, system: from }) => [
-          aspect,
-          query.systemMetadata === 'true' ? { value, systemMetadata: from } : { value },
-        ]),
-      ),
-    };
+    return entity;
+  });
+
+  /** Each entity is `{"urn", "<aspect>": {}}` of those that are wanted of it; without any, all are. */
+  server.post<Asked>('/openapi/v3/entity/:type/batchGet', async ({ params, query, body }) => {
+    if (!Array.isArray(body)) throw badRequest('the body is a list of {"urn", "<aspect>": {}}');
+    const asked = body.filter(isObject).map(({ urn, ...wanted }) => ({
+      urn: named({ type: params.type, '*': String(urn) }),
+      wanted: Object.keys(wanted),
+    }));
+    const found = await entities(
+      asked.map(({ urn }) => urn),
+      undefined,
+      isAsked(query),
+    );
+    const wantedOf = new Map(asked.map(({ urn, wanted }) => [urn.text, wanted]));
+    return found.map((entity) => {
+      const wanted = wantedOf.get(String(entity.urn)) ?? [];
+      if (wanted.length === 0) return entity;
+      return Object.fromEntries(
+        Object.entries(entity).filter(([name]) => name === 'urn' || wanted.includes(name)),
+      );
+    });
+  });
+
+  server.post<Asked>('/openapi/v2/entity/batch/:type', async ({ params, body }) => {
+    const { urns, aspectNames, withSystemMetadata } = isObject(body) ? body : {};
+    const asked = listOf(urns).map((urn) => named({ type: params.type, '*': urn }));
+    const names = listOf(aspectNames);
+    const found = await entities(asked, names.length > 0 ? names : undefined, withSystemMetadata === true);
+    return { entities: found.map(({ urn, ...rest }) => ({ urn, aspects: rest })) };
   });
 
   const related = async ({ query }: { query: Asked['Querystring'] }) => {
@@ -79,9 +109,15 @@ export function openapiRoutes(server: FastifyInstance, { model, aspects, relatio
     const direction = String(query.direction ?? 'OUTGOING').toUpperCase();
     if (direction !== 'INCOMING' && direction !== 'OUTGOING')
       throw badRequest('direction is INCOMING or OUTGOING');
-    const start = Number(query.start ?? 0);
-    const types = many(query.relationshipTypes ?? query.types);
-    const { total, page } = await relationships.of(text, direction, types, start, Number(query.count ?? 200));
+    const start = wholeOf(query.start, 'start', 0);
+    const types = listOf(query.relationshipTypes ?? query.types);
+    const { total, page } = await relationships.of(
+      text,
+      direction,
+      types,
+      start,
+      wholeOf(query.count, 'count', 200),
+    );
     const entities = page.map(({ urn, type }) => ({ urn, entity: urn, relationshipType: type, type }));
     return { start, count: page.length, total, entities, relationships: entities };
   };
@@ -90,12 +126,34 @@ export function openapiRoutes(server: FastifyInstance, { model, aspects, relatio
   server.get<Asked>('/relationships', related);
 }
 
-const badRequest = (message: string): RequestError =>
-  new RequestError(400, 'invalid_request', message, { remedy: 'send it as acryl-datahub does' });
+/** Whether the answer is to have where each aspect came from. */
+export const isAsked = ({ systemMetadata }: Asked['Querystring']): boolean => systemMetadata === 'true';
 
-/** `List(a,b)`, several parameters of one name, or one. */
-const many = (value: string | string[] | undefined): string[] =>
-  [value ?? []]
-    .flat()
-    .flatMap((one) => (/^List\(/.test(one) ? one.slice(5, -1).split(',') : [one]))
-    .filter(Boolean);
+/** Reads entities as `/openapi/v3` has them, those that there are: `{"urn", "<aspect>": {"value", "systemMetadata"}}`. */
+export function entitiesOf({ model, aspects }: Context) {
+  return async (
+    urns: readonly Urn[],
+    wanted?: readonly string[],
+    withSystem = false,
+  ): Promise<Record<string, unknown>[]> => {
+    const texts = urns.map(({ text }) => text);
+    const [known, found] = await Promise.all([aspects.existing(texts), aspects.readAll(texts, wanted)]);
+    const byUrn = new Map<string, StoredAspect[]>();
+    for (const one of found) byUrn.set(one.urn, [...(byUrn.get(one.urn) ?? []), one]);
+    return urns
+      .filter(({ text }) => known.has(text))
+      .map((urn) => {
+        const key = model.keyOf(urn);
+        return {
+          urn: urn.text,
+          [key.name]: { value: key.value },
+          ...Object.fromEntries(
+            (byUrn.get(urn.text) ?? []).map(({ aspect, value, system }) => [
+              aspect,
+              { value, ...(withSystem && { systemMetadata: system }) },
+            ]),
+          ),
+        };
+      });
+  };
+}

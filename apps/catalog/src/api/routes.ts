@@ -1,6 +1,6 @@
 import { timingSafeEqual } from 'node:crypto';
-import { RequestError, secretCommand, servePage } from '@stack/http-server';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { RequestError, answerError, secretCommand, servePage } from '@stack/http-server';
+import type { FastifyError, FastifyInstance, FastifyRequest } from 'fastify';
 import type { Model } from '../model/model';
 import type { Settings } from '../settings';
 import type { Aspects } from '../store/aspects';
@@ -8,11 +8,13 @@ import type { Events } from '../store/events';
 import type { Export } from '../store/export';
 import type { Relationships } from '../store/relationships';
 import type { Search } from '../store/search';
+import { refusalOf } from './asked';
 import { aspectRoutes } from './aspects';
 import { entityRoutes } from './entities';
 import { exportRoutes } from './export';
 import { graphqlRoutes } from './graphql';
 import { openapiRoutes } from './openapi';
+import { scrollRoutes } from './scroll';
 import { timelineRoutes } from './timeline';
 import { viewRoutes } from './view';
 
@@ -61,11 +63,15 @@ export async function routes(server: FastifyInstance, context: Context): Promise
   });
   server.register(async (scope) => {
     scope.addHook('onRequest', authorize);
+    scope.setErrorHandler((error, request, reply) =>
+      answerError(refusalOf(error) as FastifyError, request, reply),
+    );
     scope.get('/config', async () => CONFIG);
     for (const add of [
       aspectRoutes,
       entityRoutes,
       openapiRoutes,
+      scrollRoutes,
       timelineRoutes,
       graphqlRoutes,
       exportRoutes,

@@ -4,6 +4,20 @@ export type JsonObject = Record<string, Json>;
 export const isObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
+/** The first number in a value that JavaScript doesn't have as it was written: one of too many digits, or too large; undefined without. */
+export function inexactIn(value: Json): number | undefined {
+  if (typeof value === 'number') {
+    const isExact = Number.isInteger(value) ? Number.isSafeInteger(value) : Number.isFinite(value);
+    return isExact ? undefined : value;
+  }
+  if (typeof value !== 'object' || value === null) return undefined;
+  for (const inner of Object.values(value)) {
+    const found = inexactIn(inner);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
 /** Where paths go on after a step, and which of them end there. */
 interface Branch {
   ends: number[];

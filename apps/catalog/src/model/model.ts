@@ -102,7 +102,7 @@ export class Model {
     return Object.keys(this.file.entities);
   }
 
-  /** @throws RequestError 400 when DataHub has no such entity, or the key has other parts */
+  /** @throws RequestError 400 when DataHub has no such entity, or its key has other parts */
   keyOf(urn: Urn): { name: string; value: JsonObject } {
     const entity = Object.hasOwn(this.file.entities, urn.type) ? this.file.entities[urn.type] : undefined;
     if (!entity)
@@ -110,19 +110,16 @@ export class Model {
         remedy: `DataHub has ${this.entityTypes.join(', ')}`,
       });
     const { key, fields } = entity;
+    const isWrong = (why: string): RequestError =>
+      new RequestError(400, 'invalid_urn', `${urn.text}: ${why}`, { remedy: `write ${fields.join(', ')}` });
     // A key of one field may be a text with brackets.
     const parts =
       fields.length === 1 && urn.parts.length > 1 ? [urn.text.split(':').slice(3).join(':')] : urn.parts;
-    if (parts.length > fields.length)
-      throw new RequestError(
-        400,
-        'invalid_urn',
-        `${urn.text}: the key of ${urn.type} has ${fields.length} parts`,
-        {
-          remedy: `write ${fields.join(', ')}`,
-        },
-      );
+    if (parts.length !== fields.length || parts.some((part) => part.trim() === ''))
+      throw isWrong(`the key of ${urn.type} has ${fields.length} part${fields.length === 1 ? '' : 's'}`);
     const value = Object.fromEntries(parts.map((part, i) => [fields[i]!, decoded(part)]));
+    const unfit = this.unfit(key, value);
+    if (unfit) throw isWrong(unfit);
     return { name: key, value };
   }
 
@@ -132,24 +129,25 @@ export class Model {
    * @throws RequestError 422 naming the first field that doesn't fit
    */
   validate(name: string, value: JsonObject, urn: string): void {
+    const unfit = this.unfit(name, value);
+    if (!unfit) return;
+    throw new RequestError(422, 'invalid_aspect', `${name} of ${urn}: ${unfit}`, {
+      remedy: `send it as DataHub’s ${this.classOf(name)} has it`,
+    });
+  }
+
+  /** The first field of a known aspect that the schema doesn't have so, and how it would. */
+  private unfit(name: string, value: JsonObject): string | undefined {
     const aspect = this.aspect(name);
-    if (!aspect) return;
+    if (!aspect) return undefined;
     let validator = this.validators.get(name);
     if (!validator) {
       validator = this.ajv.compile({ $ref: `model${aspect.schema}` });
       this.validators.set(name, validator);
     }
-    if (validator(value)) return;
+    if (validator(value)) return undefined;
     const [first] = validator.errors ?? [];
-    const where = first?.instancePath ? `${first.instancePath} ` : '';
-    throw new RequestError(
-      422,
-      'invalid_aspect',
-      `${name} of ${urn}: ${where}${first?.message ?? 'is wrong'}`,
-      {
-        remedy: `send it as DataHub’s ${aspect.class} has it`,
-      },
-    );
+    return `${first?.instancePath ? `${first.instancePath} ` : ''}${first?.message ?? 'is wrong'}`;
   }
 
   /** Fields that the aspect must have and a patch of nothing leaves out, where what is empty can be said. */

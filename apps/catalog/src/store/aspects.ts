@@ -116,12 +116,26 @@ export class Aspects {
     return rows.map(stored);
   }
 
-  async exists(urn: string): Promise<boolean> {
-    const found = await this.database.rows(
-      'select from aspects where urn = $1 union all select from entities where urn = $1 limit 1',
-      [urn],
+  /** How many entities have an aspect. @param like of URNs, as SQL has it: `%` is anything */
+  async count(aspect: string, like: string): Promise<number> {
+    const rows = await this.database.rows<{ n: string }>(
+      'select count(*) as n from aspects where aspect = $1 and urn like $2',
+      [aspect, like],
     );
-    return found.length > 0;
+    return Number(rows[0]?.n);
+  }
+
+  async exists(urn: string): Promise<boolean> {
+    return (await this.existing([urn])).size > 0;
+  }
+
+  /** Those of some entities that there are. */
+  async existing(urns: readonly string[]): Promise<Set<string>> {
+    const found = await this.database.rows<{ urn: string }>(
+      'select urn from aspects where urn = any($1) union select urn from entities where urn = any($1)',
+      [urns],
+    );
+    return new Set(found.map(({ urn }) => urn));
   }
 
   /** Removes all of an entity. @returns how many aspects and events it had */

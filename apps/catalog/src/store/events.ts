@@ -64,6 +64,15 @@ export class Events {
     }));
   }
 
+  /** @param like of URNs, as SQL has it: `%` is anything */
+  async count(aspect: string, like: string): Promise<number> {
+    const rows = await this.database.rows<{ n: string }>(
+      'select count(*) as n from events where aspect = $1 and urn like $2',
+      [aspect, like],
+    );
+    return Number(rows[0]?.n);
+  }
+
   /** @returns how many were removed */
   async delete(urn: string, aspect: string, { from, to }: { from: number; to: number }): Promise<number> {
     const rows = await this.database.rows(

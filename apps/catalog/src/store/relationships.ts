@@ -27,6 +27,30 @@ export interface LineageEdge {
   type: string;
 }
 
+/** As it is written: an entity, or a column, says so of itself. */
+export interface StoredEdge {
+  source: string;
+  type: string;
+  target: string;
+  /** Where data flows along it: the target is up, or down, of the source. */
+  lineage: 'up' | 'down' | null;
+}
+
+/** Which edges; what is left out is any. */
+export interface EdgeQuery {
+  types: readonly string[];
+  sources?: readonly string[];
+  sourceTypes?: readonly string[];
+  targets?: readonly string[];
+  targetTypes?: readonly string[];
+  /** URNs of which one end is one. */
+  ends?: readonly string[];
+  /** Those that data flows along. */
+  ofLineage?: boolean;
+  /** Also of entities that were removed softly. */
+  withRemoved?: boolean;
+}
+
 export interface Lineage {
   nodes: LineageNode[];
   edges: LineageEdge[];
@@ -95,6 +119,34 @@ export class Relationships {
     return { nodes: [...degrees].map(([one, degree]) => ({ urn: one, degree })), edges };
   }
 
+  /** The next of all edges, in the order of source, type and target. @param after the last of the page before, in that order */
+  async scroll(query: EdgeQuery, after: readonly string[], count: number): Promise<StoredEdge[]> {
+    const values: unknown[] = [];
+    const value = (one: unknown): string => `$${values.push(one)}`;
+    const all = ['true'];
+    const within = (sql: string, list?: readonly string[]): void => {
+      if (list) all.push(`${sql} = any(${value(list)})`);
+    };
+    within('type', orNone(query.types));
+    within('source', query.sources);
+    within(`split_part(source, ':', 3)`, orNone(query.sourceTypes));
+    within('target', query.targets);
+    within(`split_part(target, ':', 3)`, orNone(query.targetTypes));
+    if (query.ends?.length) {
+      const ends = value(query.ends);
+      all.push(`(source = any(${ends}) or target = any(${ends}))`);
+    }
+    if (query.ofLineage) all.push('lineage is not null');
+    if (!query.withRemoved)
+      all.push('not exists (select from entities e where e.removed and e.urn in (source, target))');
+    if (after.length > 0) all.push(`(source, type, target) > (${after.map((one) => value(one)).join(', ')})`);
+    return this.database.rows<StoredEdge>(
+      `select distinct source, type, target, lineage from edges where ${all.join(' and ')}
+       order by source, type, target limit ${value(count)}`,
+      values,
+    );
+  }
+
   /** What points to some of them. */
   pointingTo(urns: readonly string[], types: readonly string[]): Promise<(Related & { target: string })[]> {
     return this.database.rows<Related & { target: string }>(
@@ -130,3 +182,6 @@ export class Relationships {
     );
   }
 }
+
+/** None named is any. */
+const orNone = (list?: readonly string[]): readonly string[] | undefined => (list?.length ? list : undefined);

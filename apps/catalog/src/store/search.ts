@@ -1,3 +1,4 @@
+import { RequestError } from '@stack/http-server';
 import type { Database } from '@stack/postgres/client';
 import { words } from './index-part';
 
@@ -156,7 +157,14 @@ function conditions(query: Query, values: unknown[]): string {
 function condition(filter: Filter, values: unknown[]): string {
   const field = (ALIASES[filter.field] ?? filter.field).replace(/\.keyword$/, '');
   const positive = (): string => {
-    if (field === 'removed') return `removed = ($${values.push(filter.values[0] ?? 'false')})::boolean`;
+    if (field === 'removed') {
+      const value = filter.values[0] ?? 'false';
+      if (value !== 'true' && value !== 'false')
+        throw new RequestError(400, 'invalid_request', `removed is ${value}`, {
+          remedy: 'send true or false',
+        });
+      return `removed = ($${values.push(value)})::boolean`;
+    }
     if (field === 'urn') return `urn = any($${values.push(filter.values)})`;
     if (field === '_entityType') return `type = any($${values.push(filter.values)})`;
     const path = (each = ''): string => `$${values.push(`$[*].${JSON.stringify(field)}${each}`)}::jsonpath`;

@@ -86,7 +86,8 @@ function apply(
       // Each part of the key is a step; where fewer are given, more than one item may be meant.
       const names = path.slice(i, i + keys.length);
       const last = i + names.length >= path.length;
-      const list = at as Json[];
+      if (!Array.isArray(at)) throw refused(aspect, operation, `${walked.join('/')} is no list`);
+      const list: Json[] = at;
       const index = list.findIndex((item) =>
         names.every((name, k) => String(keyed(item, keys[k]!)) === name),
       );

@@ -1,5 +1,5 @@
 import { RequestError } from '@stack/http-server';
-import { type JsonObject, isObject } from '../model/json';
+import { type JsonObject, inexactIn, isObject } from '../model/json';
 import type { Model } from '../model/model';
 import { parseUrn } from '../model/urn';
 import { type Change, type ChangeType, CHANGES } from './change';
@@ -59,13 +59,25 @@ export function patchOf(
   const given = isObject(content) ? content.arrayPrimaryKeys : undefined;
   if (!Array.isArray(operations) || !operations.every(isOperation))
     throw wrong(`${aspect} of ${urn}: a patch is a list of {"op", "path", "value"}`);
-  const keys = isObject(given) ? (given as Record<string, string[]>) : undefined;
+  if (given !== undefined && given !== null && !isKeys(given))
+    throw wrong(`${aspect} of ${urn}: arrayPrimaryKeys is {"<path>": ["<field>", …]}`);
+  const keys = (given ?? undefined) as Record<string, string[]> | undefined;
   const patch = { operations: operations as unknown as PatchOperation[], keys };
   return checked(model, { type: 'PATCH', urn: parseUrn(urn), aspect, patch, system });
 }
 
 const isOperation = (one: unknown): boolean =>
   isObject(one) && typeof one.path === 'string' && ['add', 'remove', 'replace'].includes(String(one.op));
+
+const isKeys = (given: unknown): boolean =>
+  isObject(given) &&
+  Object.entries(given).every(
+    ([path, fields]) =>
+      path.split('/').some(Boolean) &&
+      Array.isArray(fields) &&
+      fields.length > 0 &&
+      fields.every((field) => typeof field === 'string'),
+  );
 
 function contentOf(aspect: unknown, of: string): unknown {
   if (!isObject(aspect)) throw wrong(`${of}: it has no aspect`);
@@ -83,8 +95,16 @@ function contentOf(aspect: unknown, of: string): unknown {
 function checked(model: Model, change: Change): Change {
   // Says so when there is no such entity.
   const key = model.keyOf(change.urn);
-  if (change.value && change.aspect !== key.name)
-    model.validate(change.aspect, change.value, change.urn.text);
+  const { aspect, value, urn } = change;
+  if (value && aspect !== key.name) {
+    model.validate(aspect, value, urn.text);
+    // The schemas of those that are known say so themselves.
+    const inexact = model.aspect(aspect) ? undefined : inexactIn(value);
+    if (inexact !== undefined)
+      throw wrong(
+        `${aspect} of ${urn.text}: a number near ${inexact} can't be kept as it is: send it as a text`,
+      );
+  }
   return change;
 }
 
