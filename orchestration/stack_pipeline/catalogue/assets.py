@@ -40,7 +40,6 @@ def define_catalogue(settings: Settings) -> AssetsDefinition | None:
         with warehouse.hold(context):
             asked = describe(settings)
         tables = len(asked["columns"])
-        asked["fingerprint"] = fingerprint_of(asked)
         try:
             if last_told() == asked["fingerprint"]:
                 context.log.info("The catalogue knows all of it: nothing has changed since it was told last")
@@ -55,7 +54,7 @@ def define_catalogue(settings: Settings) -> AssetsDefinition | None:
 
 
 def describe(settings: Settings) -> dict[str, Any]:
-    """What emit.py is asked, but for its scratch folder and the fingerprint; the caller holds the warehouse's lease."""
+    """What emit.py is asked, but for its scratch folder; the caller holds the warehouse's lease."""
     from stack_pipeline.catalogue.columns import read_columns, read_snowflake_columns
     from stack_pipeline.catalogue.upstreams import find_upstreams
     from stack_pipeline.snowflake import connect as connect_to_snowflake
@@ -66,7 +65,7 @@ def describe(settings: Settings) -> dict[str, Any]:
     if settings.on_snowflake:
         with connect_to_snowflake() as session:
             columns = read_snowflake_columns(session)
-    return {
+    asked = {
         "target": str(settings.dbt_target),
         "engine": vars(dbt_engine(settings, json.loads(prepare_manifest(settings).read_text()))),
         "columns": columns,
@@ -74,3 +73,4 @@ def describe(settings: Settings) -> dict[str, Any]:
         "in_file": in_file,
         "upstreams": [asdict(one) for one in find_upstreams(settings, in_file)],
     }
+    return {**asked, "fingerprint": fingerprint_of(asked)}
