@@ -39,7 +39,7 @@ catalog-export: setup ## Write the catalogue to a file in DataHub's format: make
 	@$(if $(FILE),,echo "✘ to which file?" >&2; echo "→ make catalog-export FILE=catalog.json" >&2; exit 2;) $(STACK_CLI) catalog export '$(FILE)'
 
 catalog-import: setup ## Load such a file: make catalog-import FILE=catalog.json (DATAHUB_GMS_URL=, DATAHUB_GMS_TOKEN=: into that DataHub)
-	@$(if $(FILE),,echo "✘ which file?" >&2; echo "→ make catalog-import FILE=catalog.json" >&2; exit 2;) $(if $(DATAHUB_GMS_URL),DATAHUB_GMS_URL='$(DATAHUB_GMS_URL)' DATAHUB_GMS_TOKEN='$(DATAHUB_GMS_TOKEN)') $(STACK_CLI) catalog import '$(FILE)'
+	@$(if $(FILE),,echo "✘ which file?" >&2; echo "→ make catalog-import FILE=catalog.json" >&2; exit 2;) $(if $(filter command%,$(origin DATAHUB_GMS_URL)),DATAHUB_GMS_TOKEN='$(DATAHUB_GMS_TOKEN)') $(STACK_CLI) catalog import '$(FILE)' $(if $(filter command%,$(origin DATAHUB_GMS_URL)),--server '$(DATAHUB_GMS_URL)')
 
 logs: setup ## Follow a service's log: make logs s=orchestration (without s: everybody's)
 	@$(STACK_CLI) logs $(s)

@@ -1,4 +1,13 @@
-import { createWriteStream, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  createWriteStream,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import * as path from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -29,15 +38,17 @@ export async function exportCatalog(file: string): Promise<void> {
 }
 
 /**
- * `stack catalog import FILE`: loads such a file by DataHub's own client, into the stack's catalogue or into the DataHub that
- * `DATAHUB_GMS_URL` and `DATAHUB_GMS_TOKEN` name.
+ * `stack catalog import FILE`: loads such a file by DataHub's own client, into the stack's catalogue or into the DataHub at
+ * `server`, whose token is DATAHUB_GMS_TOKEN. An address in the environment, which the client's own commands read, isn't meant.
  */
-export async function importCatalog(file: string): Promise<void> {
+export async function importCatalog(file: string, { server }: { server?: string } = {}): Promise<void> {
   readable(file);
   const { workspace } = stackPaths();
-  const { DATAHUB_GMS_URL, DATAHUB_GMS_TOKEN = '' } = process.env;
-  const to = DATAHUB_GMS_URL ? { url: DATAHUB_GMS_URL, token: DATAHUB_GMS_TOKEN } : catalogHere();
-  await answering(to);
+  const to = server ? { url: server, token: process.env.DATAHUB_GMS_TOKEN ?? '' } : catalogHere();
+  await answering(
+    to,
+    server ? 'correct DATAHUB_GMS_URL= and DATAHUB_GMS_TOKEN=' : 'make status; make logs s=catalog',
+  );
   const recipe = path.join(workspace, 'apps', 'catalog', 'import.dhub.yaml');
   console.log(`loading ${file} into ${to.url}`);
   const { exitCode } = await execa('datahub', ['ingest', 'run', '-c', recipe, '--no-default-report'], {
@@ -71,24 +82,28 @@ function writable(file: string, part: string): void {
   }
 }
 
-/** @throws StackError when it is no file of DataHub's format */
+/** Looks at its beginning only: it may be large. @throws StackError when it is no file of DataHub's format */
 function readable(file: string): void {
-  const advice = 'give a file that `make catalog-export` or DataHub’s file sink has written';
-  let content: unknown;
+  const refused = (why: string) =>
+    new StackError(
+      'NO_FILE',
+      `${file} ${why}`,
+      'give a file that `make catalog-export` or DataHub’s file sink has written',
+    );
+  const start = Buffer.alloc(64);
   try {
-    content = JSON.parse(readFileSync(file, 'utf8'));
+    const opened = openSync(file, 'r');
+    readSync(opened, start);
+    closeSync(opened);
   } catch (error) {
-    throw new StackError('NO_FILE', `${file} can't be read: ${(error as Error).message}`, advice);
+    throw refused(`can't be read: ${(error as Error).message}`);
   }
-  if (!Array.isArray(content)) throw new StackError('NO_FILE', `${file} has no list of proposals`, advice);
+  if (!start.toString().trimStart().startsWith('[')) throw refused('is no list of proposals');
 }
 
 /** @throws StackError when nothing answers there, or refuses the token */
-async function answering({ url, token }: { url: string; token: string }): Promise<void> {
+async function answering({ url, token }: { url: string; token: string }, advice: string): Promise<void> {
   const headers: Record<string, string> = token ? { authorization: `Bearer ${token}` } : {};
-  const advice = process.env.DATAHUB_GMS_URL
-    ? 'correct DATAHUB_GMS_URL and DATAHUB_GMS_TOKEN, or unset them to load into the stack’s own catalogue'
-    : 'make status; make logs s=catalog';
   const said = await fetch(`${url.replace(/\/+$/, '')}/config`, { headers }).then(
     ({ ok, status }) => (ok ? undefined : `it answers ${status}`),
     (error: Error) => String((error.cause as Error | undefined)?.message ?? error.message),

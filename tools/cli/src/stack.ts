@@ -112,7 +112,10 @@ inCatalog
   .action(exportCatalog);
 inCatalog
   .command('import')
-  .description("load such a file by DataHub's client, here or where DATAHUB_GMS_URL is")
+  .description(
+    "load such a file by DataHub's client, here or into another DataHub (its token: DATAHUB_GMS_TOKEN)",
+  )
+  .option('--server <url>', 'address of that DataHub')
   .argument('<file>')
   .action(importCatalog);
 const inCloud = program
