@@ -230,8 +230,12 @@ describe('the catalogue', () => {
       await page.screenshot({ path: path.join(workspace, 'test-results', 'catalog-e2e-lineage.png') });
       await fact.getByRole('link').click();
       await page.getByRole('heading', { name: 'fct_flights' }).waitFor();
-      await page.getByRole('tab', { name: /^Quality/ }).click();
-      await page.getByText('passed').first().waitFor();
+      // Of a run it is told when none goes on.
+      await eventually(async () => {
+        await page.reload();
+        await page.getByRole('tab', { name: /^Quality/ }).click();
+        await page.getByText('passed').first().waitFor({ timeout: 3_000 });
+      }, 120_000);
       await page.screenshot({ path: path.join(workspace, 'test-results', 'catalog-e2e-quality.png') });
     } finally {
       await browser.close();

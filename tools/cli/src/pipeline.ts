@@ -69,7 +69,7 @@ export async function runPipeline(options: PipelineOptions): Promise<void> {
 
 /** Prints each step as it ends, and at least every two seconds what goes on; returns the ended run. */
 async function follow(dagster: Dagster, id: string): Promise<Run> {
-  const ended = new Set<string>();
+  const [ended, shown] = [new Set<string>(), new Set<string>()];
   const started = Date.now();
   let spoke = started;
   const say = (line: string) => {
@@ -80,15 +80,21 @@ async function follow(dagster: Dagster, id: string): Promise<Run> {
     const run = await dagster.run(id);
     const notes = new Map(run.tags.map(({ key, value }) => [key, value]));
     for (const step of run.stepStats) {
-      if (ended.has(step.stepKey) || !step.endTime || !step.startTime) continue;
-      ended.add(step.stepKey);
+      if (shown.has(step.stepKey) || !step.endTime || !step.startTime) continue;
+      // An answer's tags may be older than its steps: what a step has noted is in the next one.
+      if (!ended.has(step.stepKey)) {
+        ended.add(step.stepKey);
+        continue;
+      }
+      shown.add(step.stepKey);
       if (step.status === 'SKIPPED') continue;
       const mark = step.status === 'SUCCESS' ? '✔' : '✘';
       const note = notes.get(`stack/${step.stepKey}`);
       const seconds = (step.endTime - step.startTime).toFixed(1);
       say(`  ${mark} ${step.stepKey} (${seconds} s)${note ? `: ${note}` : ''}`);
     }
-    if (['SUCCESS', 'FAILURE', 'CANCELED'].includes(run.status)) return run;
+    const isOver = ['SUCCESS', 'FAILURE', 'CANCELED'].includes(run.status);
+    if (isOver && shown.size === ended.size) return run;
     if (Date.now() - spoke > 2_000) {
       const current = run.stepStats.find((step) => step.startTime && !step.endTime);
       const since = current?.startTime ? current.startTime * 1_000 : started;
