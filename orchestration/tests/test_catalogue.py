@@ -1,5 +1,7 @@
 """What the catalogue knows after a run: apps/catalog as it is built, asked by DataHub's client."""
 
+from pathlib import Path
+
 import datahub.metadata.schema_classes as c
 import pytest
 from catalogue import TOKEN
@@ -7,7 +9,9 @@ from conftest import Pipeline, free_port
 from datahub.emitter.mce_builder import make_dataset_urn, make_schema_field_urn
 from datahub.ingestion.graph.client import DataHubGraph
 from datahub.sdk import DataHubClient
-from stack_pipeline.catalogue.told import SOURCE
+from stack_pipeline.catalogue.assets import describe
+from stack_pipeline.catalogue.program import NotToldError, tell
+from stack_pipeline.catalogue.told import SOURCE, last_told
 
 
 def aspects(pipeline: Pipeline) -> int:
@@ -16,7 +20,7 @@ def aspects(pipeline: Pipeline) -> int:
     return told.metadata["aspects"].value
 
 
-def test_from_the_file_to_the_dashboard(graph: DataHubGraph, pipeline: Pipeline) -> None:
+def test_from_the_file_to_the_dashboard(graph: DataHubGraph, pipeline: Pipeline, tmp_path: Path) -> None:
     (pipeline.settings.inbox).mkdir()
     (pipeline.settings.inbox / "orders.csv").write_text("id,amount\n1,2.5\n")
     assert pipeline.run().success
@@ -55,6 +59,14 @@ def test_from_the_file_to_the_dashboard(graph: DataHubGraph, pipeline: Pipeline)
     assert aspects(pipeline) > 100
     assert sorted(graph.get_urns_by_filter()) == before
     assert graph.get_aspect(fact, c.UpstreamLineageClass, version=2) is None
+
+    # who is told a part only knows nothing for sure
+    told = last_told()
+    broken = {**describe(pipeline.settings), "upstreams": [{"table": "no.table", "platform": "file", "name": "x"}]}
+    (tmp_path / "scratch").mkdir()
+    with pytest.raises(NotToldError, match=r"no\.table"):
+        tell("stack_pipeline.catalogue.emit", {**broken, "scratch": str(tmp_path / "scratch")}, 300)
+    assert last_told() == "" != told
 
 
 def test_a_catalogue_that_is_away_is_told_and_harms_nothing_else(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:

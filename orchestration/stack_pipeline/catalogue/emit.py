@@ -19,8 +19,9 @@ from stack_pipeline.catalogue.told import SOURCE
 
 
 def emit(asked: dict[str, Any]) -> dict[str, Any]:
-    """Sends all of it, and then that it has."""
+    """Sends all of it, and then that it has; where it breaks off, what was told before isn't known either."""
     manifest = read_manifest(Path(asked["target"]))
+    send([_told("")])
     written = _emit_dbt(asked, manifest) + _emit_tables(asked, manifest)
     return {"written": written + send([_told(asked["fingerprint"])])}
 

@@ -54,4 +54,6 @@ def last_told(timeout: float = 10) -> str | None:
         raise not_told(str(error)) from error
     except OSError as error:
         raise not_told(str(error)) from error
+    except (ValueError, KeyError) as error:
+        raise not_told("what answers there isn't DataHub") from error
     return (info["config"].get("extraArgs") or {}).get("fingerprint")

@@ -34,6 +34,12 @@ export const filtersOf = (list: unknown): Filter[] =>
     negated: negated === true,
   }));
 
+/** Any of these lists, all of each: `{"or": [{"and": […]}]}`. */
+export const orFilters = (filter: unknown): Filter[][] =>
+  (isObject(filter) && Array.isArray(filter.or) ? filter.or.filter(isObject) : []).map(({ and }) =>
+    filtersOf(and),
+  );
+
 /** Texts of a list, of parameters of one name, or of `List(a,b)`. */
 export const listOf = (value: unknown): string[] =>
   [value ?? []]

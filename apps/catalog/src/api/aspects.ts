@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { isObject } from '../model/json';
 import { parseUrn } from '../model/urn';
 import { changeOf } from '../write/proposal';
-import { badRequest, momentOf, wholeOf } from './asked';
+import { badRequest, momentOf, orFilters, wholeOf } from './asked';
 import { ACTOR, type Context } from './routes';
 
 interface Asked {
@@ -99,16 +99,10 @@ export function aspectRoutes(server: FastifyInstance, { model, aspects, events }
   }
 }
 
-/** `{"or": [{"and": [{"field", "value" | "values"}]}]}` as a test of values; undefined when all pass. */
+/** As a test of values; undefined when all pass. */
 function filterOf(filter: unknown): ((value: Record<string, unknown>) => boolean) | undefined {
-  const any = isObject(filter) && Array.isArray(filter.or) ? filter.or.filter(isObject) : [];
-  const lists = any.map(({ and }) => (Array.isArray(and) ? and.filter(isObject) : []));
+  const lists = orFilters(filter);
   if (lists.every((list) => list.length === 0)) return undefined;
   return (value) =>
-    lists.some((list) =>
-      list.every(({ field, value: one, values }) => {
-        const wanted = Array.isArray(values) ? values : [one];
-        return wanted.some((text) => String(value[String(field)]) === String(text));
-      }),
-    );
+    lists.some((list) => list.every(({ field, values }) => values.includes(String(value[field]))));
 }

@@ -3,8 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { isObject, type JsonObject } from '../model/json';
 import { parseUrn } from '../model/urn';
 import { changesOfSnapshot } from '../write/proposal';
-import type { Filter } from '../store/search';
-import { badRequest, filtersOf, wholeOf } from './asked';
+import { badRequest, listOf, orFilters, wholeOf } from './asked';
 import { ACTOR, type Context } from './routes';
 
 interface Asked {
@@ -88,17 +87,10 @@ export function entityRoutes(
     return action(body);
   });
 
-  /** `List(a,b)` → a, b. */
-  const listed = (text?: string): string[] | undefined =>
-    text
-      ?.replace(/^List\(|\)$/g, '')
-      .split(',')
-      .filter(Boolean);
-
   server.get<Asked>('/entitiesV2/*', async ({ params, query }) => {
     const urn = parseUrn(params['*']);
     const key = model.keyOf(urn);
-    const wanted = listed(query.aspects);
+    const wanted = query.aspects === undefined ? undefined : listOf(query.aspects);
     const exists = await aspects.exists(urn.text);
     const found = exists ? await aspects.readAll([urn.text], wanted) : [];
     const shown = found.map(({ aspect, value, version, system, createdAt, createdBy }) => [
@@ -126,10 +118,4 @@ export function entityRoutes(
     const list = found.map(({ aspect, value }) => ({ [model.classOf(aspect)]: value }));
     return { value: { [snapshot]: { urn: urn.text, aspects: list } } };
   });
-}
-
-/** `{"or": [{"and": [{"field", "values", "condition", "negated"}]}]}`. */
-function orFilters(filter: unknown): Filter[][] {
-  const any = isObject(filter) && Array.isArray(filter.or) ? filter.or.filter(isObject) : [];
-  return any.map(({ and }) => filtersOf(and));
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { RequestError } from '@stack/http-server';
 import Ajv, { type ValidateFunction } from 'ajv8';
-import { type Json, type JsonObject, Paths } from './json';
+import { type Json, type JsonObject, Paths, inexactIn } from './json';
 import type { Urn } from './urn';
 
 export interface Relationship {
@@ -124,11 +124,19 @@ export class Model {
   }
 
   /**
-   * Compares a known aspect with the client's schema.
+   * Compares a known aspect with the client's schema; of an unknown one it sees that its numbers stay as they are.
    *
-   * @throws RequestError 422 naming the first field that doesn't fit
+   * @throws RequestError 422 naming the first field that doesn't fit, 400 naming a number
    */
   validate(name: string, value: JsonObject, urn: string): void {
+    const inexact = this.aspect(name) ? undefined : inexactIn(value);
+    if (inexact !== undefined)
+      throw new RequestError(
+        400,
+        'inexact_number',
+        `${name} of ${urn}: a number near ${inexact} can't be kept as it is`,
+        { remedy: 'send it as a text' },
+      );
     const unfit = this.unfit(name, value);
     if (!unfit) return;
     throw new RequestError(422, 'invalid_aspect', `${name} of ${urn}: ${unfit}`, {

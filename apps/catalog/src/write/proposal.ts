@@ -1,5 +1,5 @@
 import { RequestError } from '@stack/http-server';
-import { type JsonObject, inexactIn, isObject } from '../model/json';
+import { type JsonObject, isObject } from '../model/json';
 import type { Model } from '../model/model';
 import { parseUrn } from '../model/urn';
 import { type Change, type ChangeType, CHANGES } from './change';
@@ -95,16 +95,8 @@ function contentOf(aspect: unknown, of: string): unknown {
 function checked(model: Model, change: Change): Change {
   // Says so when there is no such entity.
   const key = model.keyOf(change.urn);
-  const { aspect, value, urn } = change;
-  if (value && aspect !== key.name) {
-    model.validate(aspect, value, urn.text);
-    // The schemas of those that are known say so themselves.
-    const inexact = model.aspect(aspect) ? undefined : inexactIn(value);
-    if (inexact !== undefined)
-      throw wrong(
-        `${aspect} of ${urn.text}: a number near ${inexact} can't be kept as it is: send it as a text`,
-      );
-  }
+  if (change.value && change.aspect !== key.name)
+    model.validate(change.aspect, change.value, change.urn.text);
   return change;
 }
 
