@@ -13,7 +13,7 @@ const ROOT = path.resolve(__dirname, '..', '..');
 /** Specs start real servers: no more at once than the machine has processors. */
 const CORES = `--parallel=${availableParallelism()}`;
 const RESULTS = path.join(ROOT, 'test-results');
-const REASON_LINES = 25;
+const REASON_LINES = 12;
 
 /** Runs Nx; true when everything went well. */
 function nx(...args) {
@@ -50,11 +50,11 @@ function pytestTests(file) {
   }));
 }
 
-/** The beginning of what a failed test said, indented: the log above is long, and CI keeps its end. */
+/** The beginning of what a failed test said, and where in our code: the log above is long, and CI keeps little of its end. */
 function reasonOf({ message = '' }) {
   const lines = stripVTControlCharacters(message)
     .split('\n')
-    .filter((line) => line.trim());
+    .filter((line) => line.trim() && !/^\s+at .*node_modules/.test(line));
   return lines.slice(0, REASON_LINES).map((line) => `    ${line.slice(0, 300)}`);
 }
 
