@@ -72,6 +72,8 @@ const image = z.string().regex(/^[^:@\s]+(:[^:@\s]+|@sha256:[0-9a-f]{64})$/, 'pi
 
 const user = z.string().regex(/^\d+(:\d+)?$/, 'a user is a number, as the image may not know its name');
 
+const mcp = z.strictObject({ env: z.record(envName, value) }).optional();
+
 export const serviceSchema = z.strictObject({
   name,
   summary,
@@ -85,6 +87,7 @@ export const serviceSchema = z.strictObject({
   env: z.record(envName, value).default({}),
   uses: z.array(unit).default([]),
   profiles,
+  mcp,
   ready: z.union([probe, z.record(key, probe)], {
     error: 'a service says how its readiness is asked: httpReady(…), pgReady(…), redisReady(…), grpcReady(…)',
   }),
@@ -148,6 +151,7 @@ export const serviceSchema = z.strictObject({
   memory,
   collect: z.strictObject({ into: key, files: fn }).optional(),
   metrics: z.strictObject({ port: key, path: z.string().startsWith('/').optional() }).optional(),
+  gathers: z.literal('mcp').optional(),
 });
 
 export const moduleSchema = z.strictObject({
@@ -156,6 +160,7 @@ export const moduleSchema = z.strictObject({
   env: z.record(envName, value).default({}),
   uses: z.array(unit).default([]),
   profiles,
+  mcp,
   native: z.strictObject({ outputs: z.record(key, value), apply: fn, destroy: fn.optional() }).optional(),
   aws: z
     .strictObject({
@@ -172,6 +177,7 @@ export const jobSchema = z.strictObject({
   env: z.record(envName, value).default({}),
   uses: z.array(unit).default([]),
   profiles,
+  mcp,
   native: z.strictObject({ run: fn, sources: z.array(z.string()).default([]) }),
 });
 

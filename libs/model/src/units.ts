@@ -51,6 +51,8 @@ interface CommonOptions {
   readonly uses?: readonly Unit[];
   /** It is only deployed where PROFILES names one of these. Default: always. */
   readonly profiles?: readonly Profile[];
+  /** Assistants may ask it: the file `mcp.ts` beside the definition has its tools, and `env` what they reach it by. */
+  readonly mcp?: { readonly env: Readonly<Record<string, Value>> };
 }
 
 export interface ServiceOptions extends CommonOptions {
@@ -108,6 +110,11 @@ export interface ServiceOptions extends CommonOptions {
     /** Default: `/metrics`. */
     readonly path?: string;
   };
+  /**
+   * It reaches every unit that has `mcp`: their values are in its environment, as `adapterVariable` names them. The definitions
+   * needn't be imported, but have to be deployed: it belongs to the highest layer.
+   */
+  readonly gathers?: 'mcp';
 }
 
 /** A container that does its work and ends. */
@@ -222,6 +229,7 @@ interface Common {
   readonly env: Readonly<Record<string, Value>>;
   readonly uses: readonly Unit[];
   readonly profiles: readonly Profile[];
+  readonly mcp?: CommonOptions['mcp'];
 }
 
 export interface Service<O extends ServiceOptions = ServiceOptions> extends Common {
@@ -240,6 +248,7 @@ export interface Service<O extends ServiceOptions = ServiceOptions> extends Comm
   readonly memory: string;
   readonly collect?: ServiceOptions['collect'];
   readonly metrics?: ServiceOptions['metrics'];
+  readonly gathers?: ServiceOptions['gathers'];
   /** Host name or address at which the port is reached. */
   host(port: KeyOf<O, 'ports'>): Reference;
   /** The port's number. */
@@ -347,6 +356,7 @@ export function defineService<const O extends ServiceOptions>(options: O): Servi
     kind: 'service',
     file,
     env: owned(parsed.env as Record<string, Value>, 'env'),
+    mcp: parsed.mcp && { env: owned(parsed.mcp.env as Record<string, Value>, 'mcp.env') },
     docker: parsed.docker && {
       ...parsed.docker,
       env: owned(parsed.docker.env as Record<string, Value>, 'docker.env'),
@@ -437,6 +447,19 @@ export function probesOf(ready: ServiceOptions['ready']): [string, Probe][] {
 
 export const isProbe = (ready: ServiceOptions['ready']): ready is Probe => typeof ready.type === 'string';
 
+/** The variable in which a service that gathers has a value of a unit's `mcp.env`: `MCP_DUCKDB_HTTP__URL`. */
+export const adapterVariable = (unit: string, key: string): string =>
+  `MCP_${unit.toUpperCase().replaceAll('-', '_')}__${key}`;
+
+/** A service that gathers, with the values of those units that it reaches. */
+export function gathering(service: Service, units: readonly Unit[]): Service {
+  const reached = units.filter((unit) => unit.mcp && isWanted(unit));
+  const values = reached.flatMap(({ name, mcp }) =>
+    Object.entries(mcp?.env ?? {}).map(([key, value]) => [adapterVariable(name, key), value] as const),
+  );
+  return Object.freeze({ ...service, env: { ...Object.fromEntries(values), ...service.env } });
+}
+
 /** Names of the units that this one refers to, each once, in alphabetical order. */
 export function dependenciesOf(unit: Unit): string[] {
   const values = [
@@ -505,7 +528,8 @@ export function checkStack(units: readonly Unit[]): void {
           `${unit.file}: refers to ${name}, which is no unit of this workspace`,
         );
       const missing = missingProfiles(unit, dependency);
-      if (missing.length > 0)
+      // One that gathers has values of what is there only.
+      if (missing.length > 0 && !(unit.kind === 'service' && unit.gathers))
         throw new StackError(
           'DEFINITION_INVALID',
           `${unit.file}: needs ${name}, which isn't there with ${missing.join(', ')}`,

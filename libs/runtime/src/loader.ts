@@ -3,7 +3,7 @@
  * own hook no longer applies to what a batch executor loads late.
  */
 import * as path from 'node:path';
-import { StackError, type Unit, isUnit } from '@stack/model';
+import { StackError, type Unit, gathering, isUnit } from '@stack/model';
 import { type UnitFolder, findUnits } from './units';
 
 let registered = false;
@@ -65,8 +65,16 @@ export class Loader {
         `${file}: name: the definition is called ${units[0].name}, its package.json says ${name}`,
         'give both the same name',
       );
-    this.loaded.set(name, units[0]);
-    return units[0];
+    const [unit] = units;
+    // Those that it reaches are read too, but for itself.
+    const whole =
+      unit.kind === 'service' && unit.gathers ? gathering(unit, [unit, ...this.others(name)]) : unit;
+    this.loaded.set(name, whole);
+    return whole;
+  }
+
+  private others(name: string): Unit[] {
+    return [...this.folders.keys()].filter((other) => other !== name).map((other) => this.unit(other));
   }
 
   private load(file: string): Record<string, unknown> {

@@ -1,0 +1,5 @@
+export * from './adapter';
+export * from './answer';
+export * from './errors';
+export * from './http';
+export * from './page';
