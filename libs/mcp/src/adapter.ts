@@ -103,8 +103,24 @@ export interface PromptSpec {
 /** What the server tells of, as it happens. */
 export type Topic = 'health' | 'runs' | 'quality' | 'alerts' | 'data';
 
+/** One thing that is watched, as it is now. */
+export interface Seen {
+  /** Another one is an event. */
+  readonly state: string;
+  /** What is told of it. */
+  readonly event: Readonly<Record<string, unknown>>;
+}
+
+/** What the server looks at again and again, to tell of it when it changes. */
+export interface Watch {
+  readonly topic: Topic;
+  /** By id: what there is now. What was seen at the first look is no event; what fails is looked at again later. */
+  look(context: ToolContext): Promise<ReadonlyMap<string, Seen>>;
+}
+
 /** What assistants have of one unit. */
 export interface Adapter {
+  readonly watch?: readonly Watch[];
   readonly tools?: readonly Tool[];
   readonly resources?: readonly ResourceSpec[];
   readonly prompts?: readonly PromptSpec[];

@@ -104,6 +104,8 @@ export interface RegistryEntry {
   readonly token?: string;
   /** The URL that says whether it is healthy, if it is asked by HTTP. */
   readonly healthUrl?: string;
+  /** The same as other services reach it. */
+  readonly health?: string;
   readonly route?: { readonly host: string; readonly target: string };
   /** Where Prometheus reads its metrics: `host:port` as other services reach it, and the path. */
   readonly metrics?: { readonly target: string; readonly path: string };

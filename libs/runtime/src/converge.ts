@@ -162,6 +162,7 @@ export function entryOf(
     url: service?.route && `${address(service.route.port)}${service.route.path ?? ''}`,
     token: service?.route?.token,
     healthUrl: http?.type === 'http' ? `${address(http.port)}${http.path}` : undefined,
+    health: http?.type === 'http' ? `http://${target(http.port)}${http.path}` : undefined,
     route: service?.route && {
       host: `${unit.name}.localhost`,
       target: `http://${target(service.route.port)}`,

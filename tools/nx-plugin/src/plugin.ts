@@ -6,7 +6,7 @@
  * |---|---|
  * | `service.ts`, `module.ts`, `job.ts` | `build` (definition checked), `deploy`, `destroy`, `status`, `logs`; `synth`, `plan`, `drift` (AWS); a service also `serve` |
  * | the tag `image` in its package.json | `image`: its container image |
- * | `src/main.ts` | `build`: the program, bundled by esbuild |
+ * | `src/main.ts` | `build`: the program, bundled by esbuild (`esbuild.config.cjs`: its own options) |
  * | `src/index.ts` | `build`: the library, by tsc |
  * | a `*.spec.ts` | `test` |
  * | anything | `lint` |
@@ -53,7 +53,7 @@ export function targetsOf(
   const targets: Record<string, TargetConfiguration> = { lint: lint(root) };
   const program = has('src/main.ts');
   if (unit) Object.assign(targets, unitTargets(workspace, unit, units, program));
-  if (program) targets.build = buildProgram(root);
+  if (program) targets.build = buildProgram(root, has('esbuild.config.cjs'));
   else if (has('src/index.ts')) targets.build = buildLibrary(root);
   else if (unit) targets.build = buildDefinition(root);
   if (hasSpec(folder)) targets.test = test(root, unit, collects(folder), has('aws.ts'));
@@ -206,7 +206,8 @@ const buildDefinition = (root: string): TargetConfiguration => ({
   metadata: { description: 'Check its definition and write it out as data' },
 });
 
-const buildProgram = (root: string): TargetConfiguration => ({
+/** @param configured whether it brings options of its own for esbuild */
+const buildProgram = (root: string, configured: boolean): TargetConfiguration => ({
   executor: '@nx/esbuild:esbuild',
   cache: true,
   dependsOn: [],
@@ -226,7 +227,9 @@ const buildProgram = (root: string): TargetConfiguration => ({
     skipTypeCheck: true,
     declaration: false,
     generatePackageJson: false,
-    esbuildOptions: { logLevel: 'warning' },
+    ...(configured
+      ? { esbuildConfig: `${root}/esbuild.config.cjs` }
+      : { esbuildOptions: { logLevel: 'warning' } }),
   },
   metadata: { description: 'Bundle the program' },
 });

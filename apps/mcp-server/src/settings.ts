@@ -1,0 +1,39 @@
+import { required, whole } from '@stack/http-server';
+
+export interface Settings {
+  readonly stack: string;
+  /** The stack's registry as the deploy wrote it; nothing in a cluster. */
+  readonly registryFile?: string;
+  /** The supervisor's socket; nothing where there is none. */
+  readonly socket?: string;
+  /** Who may read, and who may do all. */
+  readonly tokens: { readonly read: string; readonly operate: string };
+  /** Signs the tokens that this server gives. */
+  readonly signingKey: string;
+  /** Another server that gives tokens for this one (OAuth 2.1): its address. */
+  readonly issuer?: string;
+  /** The address that clients use, if it isn't the one that they ask. */
+  readonly publicUrl?: string;
+  /** Sessions of the protocol of 2025 at once. */
+  readonly maxSessions: number;
+  /** Milliseconds after which a session that nobody used is forgotten. */
+  readonly sessionIdleMs: number;
+  /** Milliseconds between two looks at the services. */
+  readonly watchMs: number;
+}
+
+/** @throws Error naming the variable */
+export function settingsFromEnvironment(env: NodeJS.ProcessEnv): Settings {
+  return {
+    stack: env.STACK_NAME || 'local',
+    registryFile: env.REGISTRY_FILE || undefined,
+    socket: env[`MCP_MCP_SERVER__SOCKET`] || undefined,
+    tokens: { read: required(env, 'API_TOKEN'), operate: required(env, 'OPERATOR_TOKEN') },
+    signingKey: required(env, 'SIGNING_KEY'),
+    issuer: env.OAUTH_ISSUER || undefined,
+    publicUrl: env.MCP_PUBLIC_URL || undefined,
+    maxSessions: whole(env, 'MCP_MAX_SESSIONS', 500),
+    sessionIdleMs: whole(env, 'MCP_SESSION_IDLE_MS', 30 * 60_000),
+    watchMs: whole(env, 'MCP_WATCH_MS', 3_000),
+  };
+}

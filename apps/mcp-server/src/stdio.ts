@@ -1,0 +1,53 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { serveStdio } from '@modelcontextprotocol/server/stdio';
+import type { Scope } from '@stack/mcp';
+import { VERSION, createCore } from './core';
+import { Subscriptions, changedBy, listChangedBy } from './protocol/changes';
+import { createMcp } from './protocol/server';
+import { settingsFromEnvironment } from './settings';
+
+/**
+ * Serves one client over standard input and output. Whoever can start it can read the stack's secrets, so it asks for no token:
+ * it reads, and with `--operate` it may change things too.
+ *
+ * @param argv may name the file with the environment: `--environment <file>`
+ */
+export async function serve(argv: readonly string[]): Promise<void> {
+  const env = { ...environmentOf(argv), ...process.env };
+  const settings = settingsFromEnvironment(env);
+  const { toolbox, events, watcher } = createCore(settings, env);
+  const scopes: ReadonlySet<Scope> = new Set(argv.includes('--operate') ? ['read', 'operate'] : ['read']);
+  const log = { error: (what: object, message: string) => console.error(message, what) };
+  const open = new Set<Subscriptions>();
+  serveStdio(
+    () => {
+      const server = createMcp({
+        toolbox,
+        version: VERSION,
+        log,
+        callerOf: () => ({ name: 'this machine', scopes }),
+      });
+      const subscriptions = new Subscriptions(server);
+      open.add(subscriptions);
+      server.server.onclose = () => open.delete(subscriptions);
+      return server;
+    },
+    { onerror: (error) => console.error(`mcp-server: ${error.message}`) },
+  );
+  events.on((event) => {
+    void changedBy(event, toolbox).then(async (uris) => {
+      for (const one of open) await one.tell(uris, listChangedBy(event, toolbox.resources));
+    });
+  });
+  // The first answers go before the first look.
+  setTimeout(() => watcher.start(), 1_000).unref();
+  process.stdin.once('end', () => process.exit(0));
+}
+
+function environmentOf(argv: readonly string[]): Record<string, string> {
+  const at = argv.indexOf('--environment');
+  if (at < 0) return {};
+  const file = argv[at + 1] ?? '';
+  if (!existsSync(file)) throw new Error(`${file}: there is no such file; deploy mcp-server first: make deploy-local`);
+  return JSON.parse(readFileSync(file, 'utf8')) as Record<string, string>;
+}
