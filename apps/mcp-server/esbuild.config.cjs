@@ -24,7 +24,8 @@ const adapters = {
     build.onLoad({ filter: /mcp-server[\\/]src[\\/]adapters\.ts$/ }, () => {
       const found = folders();
       const imports = found.map(
-        (folder, i) => `import { adapter as a${i} } from ${JSON.stringify(path.join(workspace, folder, 'mcp.ts'))};`,
+        (folder, i) =>
+          `import { adapter as a${i} } from ${JSON.stringify(path.join(workspace, folder, 'mcp.ts'))};`,
       );
       const names = found.map((folder) => json(path.join(workspace, folder, 'package.json')).nx.name);
       const entries = names.map((name, i) => `${JSON.stringify(name)}: a${i}`);

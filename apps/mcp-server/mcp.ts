@@ -1,9 +1,21 @@
-import { type Seen, type ToolContext, ToolError, type UnitView, defineAdapter, more, pageOf, paged, tool } from '@stack/mcp';
+import {
+  type Seen,
+  type ToolContext,
+  ToolError,
+  type UnitView,
+  defineAdapter,
+  more,
+  pageOf,
+  paged,
+  tool,
+} from '@stack/mcp';
 import { z } from 'zod';
 import { logLines } from './src/stack/logs';
 import { restart } from './src/stack/restart';
 
-const unitName = z.string().regex(/^[a-z][a-z0-9-]{0,39}$/, 'a unit’s name has lower-case letters, digits and dashes');
+const unitName = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{0,39}$/, 'a unit’s name has lower-case letters, digits and dashes');
 
 const unit = z.object({
   name: z.string(),
@@ -36,7 +48,10 @@ async function find(name: string, context: ToolContext): Promise<UnitView> {
   throw new ToolError(
     'unknown_unit',
     `the stack ${context.stack.name} has no unit called ${name}`,
-    `choose one of ${units.map((one) => one.name).sort().join(', ')}`,
+    `choose one of ${units
+      .map((one) => one.name)
+      .sort()
+      .join(', ')}`,
   );
 }
 
@@ -96,7 +111,9 @@ export const adapter = defineAdapter({
         const sick = needs.filter(isSick);
         return {
           text: `${name} is ${found.health} since ${found.since}. ${
-            sick.length > 0 ? `It needs ${sick.map((one) => `${one.name} (${one.health})`).join(', ')}.` : 'All that it needs is well.'
+            sick.length > 0
+              ? `It needs ${sick.map((one) => `${one.name} (${one.health})`).join(', ')}.`
+              : 'All that it needs is well.'
           }`,
           data: { unit: found as z.infer<typeof unit>, needs: needs as z.infer<typeof unit>[], neededBy },
           next: [...sick.map((one) => logsOf(one.name)), logsOf(name)],
@@ -110,12 +127,20 @@ export const adapter = defineAdapter({
         'Lines of a unit’s log, the newest last: by time, by a text that they have, or only those that tell of an error. For what a pipeline run said take run_logs.',
       input: z.object({
         unit: unitName.describe('whose log, as stack_status has it'),
-        search: z.string().max(200).optional().describe('only lines that have this text, without regard to case'),
+        search: z
+          .string()
+          .max(200)
+          .optional()
+          .describe('only lines that have this text, without regard to case'),
         errors: z.boolean().default(false).describe('only lines that tell of an error or a warning'),
         from: z.iso.datetime().optional().describe('only lines of this time or later (ISO 8601, UTC)'),
         to: z.iso.datetime().optional().describe('only lines of before this time'),
         limit: z.number().int().min(1).max(500).default(100).describe('lines at once, at most 500'),
-        cursor: z.string().max(200).optional().describe('`nextCursor` of the answer before: goes on with older lines'),
+        cursor: z
+          .string()
+          .max(200)
+          .optional()
+          .describe('`nextCursor` of the answer before: goes on with older lines'),
       }),
       output: z.object({
         lines: z.array(
@@ -155,7 +180,11 @@ export const adapter = defineAdapter({
       run: async ({ unit: name }, context) => {
         const found = await find(name, context);
         if (found.kind !== 'service')
-          throw new ToolError('no_service', `${name} is a ${found.kind}: nothing of it runs`, 'restart a service');
+          throw new ToolError(
+            'no_service',
+            `${name} is a ${found.kind}: nothing of it runs`,
+            'restart a service',
+          );
         context.progress(0, undefined, `restarting ${name}`);
         const begun = Date.now();
         const started = await restart(context.env.SOCKET, name, context.signal);

@@ -62,7 +62,8 @@ export const mcpServer = defineService({
 });
 
 /** What the server has to know of a unit; nothing that changes with each deploy. */
-const shown = ({ hash: _h, processes: _p, route: _r, metrics: _m, collects: _c, ...entry }: RegistryEntry) => entry;
+const shown = ({ hash: _h, processes: _p, route: _r, metrics: _m, collects: _c, ...entry }: RegistryEntry) =>
+  entry;
 
 /** A client that starts it itself (stdio) finds the environment in a file, readable for its owner only. */
 async function planServer(context: PlanContext): Promise<ProcessPlan> {

@@ -30,7 +30,10 @@ export interface Http {
 }
 
 /** The server, ready to listen. Everything comes from the environment. */
-export async function createHttp(env: NodeJS.ProcessEnv = process.env, options: ServerOptions = {}): Promise<Http> {
+export async function createHttp(
+  env: NodeJS.ProcessEnv = process.env,
+  options: ServerOptions = {},
+): Promise<Http> {
   const settings = settingsFromEnvironment(env);
   const core = createCore(settings, env);
   const { toolbox, events, watcher } = core;
@@ -140,7 +143,11 @@ const METADATA = '/.well-known/oauth-protected-resource';
 
 /** A body that isn't JSON, which the protocol has an answer for. */
 class Malformed {
-  readonly answer = { jsonrpc: '2.0', id: null, error: { code: -32700, message: 'Parse error: the body is no JSON' } };
+  readonly answer = {
+    jsonrpc: '2.0',
+    id: null,
+    error: { code: -32700, message: 'Parse error: the body is no JSON' },
+  };
 }
 
 /** The response itself: the transport of the protocol writes to it. */

@@ -48,6 +48,7 @@ function environmentOf(argv: readonly string[]): Record<string, string> {
   const at = argv.indexOf('--environment');
   if (at < 0) return {};
   const file = argv[at + 1] ?? '';
-  if (!existsSync(file)) throw new Error(`${file}: there is no such file; deploy mcp-server first: make deploy-local`);
+  if (!existsSync(file))
+    throw new Error(`${file}: there is no such file; deploy mcp-server first: make deploy-local`);
   return JSON.parse(readFileSync(file, 'utf8')) as Record<string, string>;
 }

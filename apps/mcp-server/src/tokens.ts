@@ -45,14 +45,20 @@ export class Tokens {
       return grantOf(await this.verify(token));
     } catch (error) {
       if (error instanceof errors.JWTExpired)
-        throw unauthorized(`the token has expired at ${new Date(Number(error.payload.exp) * 1_000).toISOString()}`);
+        throw unauthorized(
+          `the token has expired at ${new Date(Number(error.payload.exp) * 1_000).toISOString()}`,
+        );
       if (error instanceof errors.JOSEError) throw unauthorized('this is no token of mcp-server');
       throw error;
     }
   }
 
   /** A token that ends. @param seconds from now */
-  async sign(name: string, scopes: readonly Scope[], seconds: number): Promise<{ token: string; expiresAt: string }> {
+  async sign(
+    name: string,
+    scopes: readonly Scope[],
+    seconds: number,
+  ): Promise<{ token: string; expiresAt: string }> {
     const end = Math.floor(Date.now() / 1_000) + seconds;
     const token = await new SignJWT({ scope: scopes.join(' ') })
       .setProtectedHeader({ alg: 'HS256' })
@@ -66,14 +72,15 @@ export class Tokens {
 
   private async verify(token: string): Promise<JWTPayload> {
     const { issuer, audience } = this.options;
-    if (decodeProtectedHeader(token).alg === 'HS256')
+    if (algorithmOf(token) === 'HS256')
       return (await jwtVerify(token, this.key, { issuer: ISSUER, algorithms: ['HS256'] })).payload;
     if (!issuer) throw unauthorized('this is no token of mcp-server');
     const keys = await (this.remote ??= keysOf(issuer).catch((error: unknown) => {
       this.remote = undefined;
       throw error;
     }));
-    return (await jwtVerify(token, keys, { issuer, ...(audience && { audience }), requiredClaims: ['exp'] })).payload;
+    return (await jwtVerify(token, keys, { issuer, ...(audience && { audience }), requiredClaims: ['exp'] }))
+      .payload;
   }
 }
 
@@ -98,6 +105,15 @@ function grantOf({ sub, scope, exp }: JWTPayload): Grant {
   // Who may change may look.
   if (scopes.has('operate')) scopes.add('read');
   return { name: sub ?? 'nobody', scopes, expiresAt: exp };
+}
+
+/** @throws RequestError when the token has no header */
+function algorithmOf(token: string): string | undefined {
+  try {
+    return decodeProtectedHeader(token).alg;
+  } catch {
+    throw unauthorized('this is no token of mcp-server');
+  }
 }
 
 const unauthorized = (message: string): RequestError =>

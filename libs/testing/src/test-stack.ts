@@ -60,6 +60,11 @@ export class TestStack {
     return visit(name);
   }
 
+  /** Deploys the unit and nothing that it refers to: for one that works, in part, when those are down. */
+  deployAlone(name: string): Promise<Deployed> {
+    return deployUnit(this.session, name, (line) => this.said.push(line));
+  }
+
   /** Stops the unit's processes and forgets it. */
   async stop(name: string): Promise<void> {
     await destroyUnit(this.session, name, (line) => this.said.push(line));

@@ -62,7 +62,11 @@ export function createMcp(parts: ServerParts): McpServer {
 
 /** The schema with its JSON form made once, and not at each request. Values are compared by the toolbox. */
 const schemas = new WeakMap<object, StandardSchemaWithJSON>();
-function prepared(schema: z.ZodObject, json: Record<string, unknown>, validates: boolean): StandardSchemaWithJSON {
+function prepared(
+  schema: z.ZodObject,
+  json: Record<string, unknown>,
+  validates: boolean,
+): StandardSchemaWithJSON {
   const known = schemas.get(schema);
   if (known) return known;
   const standard = schema['~standard'];
@@ -136,7 +140,11 @@ function refused(name: string, error: unknown, log: Log): CallToolResult {
   const { code, message, remedy } =
     error instanceof ToolError
       ? error
-      : { code: 'internal_error', message: `${name} failed`, remedy: 'its log says why: stack_logs {"unit":"mcp-server"}' };
+      : {
+          code: 'internal_error',
+          message: `${name} failed`,
+          remedy: 'its log says why: stack_logs {"unit":"mcp-server"}',
+        };
   return {
     isError: true,
     content: [{ type: 'text', text: `✘ ${code}\n${fenced(`${message} → ${remedy}`)}` }],
@@ -155,7 +163,11 @@ function confirmation(
   const answer = inputResponse(context.mcpReq.inputResponses, CONFIRM);
   if (answer.kind === 'elicit') {
     if (answer.action === 'accept' && answer.content?.confirm === true) return undefined;
-    throw new ToolError('declined', 'the person did not agree', 'nothing was done; ask what they want instead');
+    throw new ToolError(
+      'declined',
+      'the person did not agree',
+      'nothing was done; ask what they want instead',
+    );
   }
   if (!server.server.getClientCapabilities()?.elicitation) return undefined;
   return inputRequired({
@@ -206,14 +218,18 @@ function addResource(server: McpServer, resource: Of<ResourceSpec>, { toolbox }:
     complete: Object.fromEntries(
       [...uri.matchAll(/\{(\w+)\}/g)].map(([, variable]) => [
         variable,
-        async (start: string) => [...((await resource.complete?.(variable, start, alone).catch(() => [])) ?? [])],
+        async (start: string) => [
+          ...((await resource.complete?.(variable, start, alone).catch(() => [])) ?? []),
+        ],
       ]),
     ),
   });
   server.registerResource(name, template, metadata, (address, variables, context) =>
     read(
       address,
-      Object.fromEntries(Object.entries(variables).map(([key, value]) => [key, decodeURIComponent(String(value))])),
+      Object.fromEntries(
+        Object.entries(variables).map(([key, value]) => [key, decodeURIComponent(String(value))]),
+      ),
       context,
     ),
   );

@@ -46,7 +46,10 @@ export async function eventRoutes(server: FastifyInstance, events: Events, token
       const end =
         expiresAt === undefined
           ? undefined
-          : setTimeout(() => socket.close(4401, 'the token has expired'), Math.min(expiresAt * 1_000 - Date.now(), 2 ** 31 - 1));
+          : setTimeout(
+              () => socket.close(4401, 'the token has expired'),
+              Math.min(expiresAt * 1_000 - Date.now(), 2 ** 31 - 1),
+            );
       socket.on('close', () => {
         clearInterval(alive);
         clearTimeout(end);

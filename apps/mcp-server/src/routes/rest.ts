@@ -18,7 +18,13 @@ const STATUS: Record<string, number> = {
 
 /** The same tools as REST: `POST /v1/tools/<name>` with the arguments as the body. */
 export function restRoutes(server: FastifyInstance, { toolbox }: Core, authorize: Authorize): void {
-  server.get('/v1', async () => ({ name: 'stack', version: VERSION, mcp: '/mcp', openapi: '/v1/openapi.json', events: '/events' }));
+  server.get('/v1', async () => ({
+    name: 'stack',
+    version: VERSION,
+    mcp: '/mcp',
+    openapi: '/v1/openapi.json',
+    events: '/events',
+  }));
   const description = JSON.stringify(openapi(toolbox));
   server.get('/v1/openapi.json', async (_request, reply) =>
     reply.type('application/json; charset=utf-8').send(description),
@@ -48,9 +54,14 @@ export function restRoutes(server: FastifyInstance, { toolbox }: Core, authorize
         });
       } catch (error) {
         if (error instanceof ToolError)
-          throw new RequestError(STATUS[error.code] ?? (error.code.startsWith('unknown_') ? 404 : 422), error.code, error.message, {
-            remedy: error.remedy,
-          });
+          throw new RequestError(
+            STATUS[error.code] ?? (error.code.startsWith('unknown_') ? 404 : 422),
+            error.code,
+            error.message,
+            {
+              remedy: error.remedy,
+            },
+          );
         throw error;
       }
     },

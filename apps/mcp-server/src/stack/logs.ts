@@ -29,20 +29,27 @@ export interface LogAnswer {
 /** Bytes of the end of each file that are looked through, and characters of a line that are shown. */
 const [BYTES, LINE] = [8 * 2 ** 20, 2_000];
 
-const TROUBLE = /\b(error|warn(ing)?|fatal|critical|panic|exception|traceback|failed|failure)\b|"level":(40|50|60)\b/i;
+const TROUBLE =
+  /\b(error|warn(ing)?|fatal|critical|panic|exception|traceback|failed|failure)\b|"level":(40|50|60)\b/i;
 
 /**
  * Lines of a unit's log, the newest last.
  * @param folder where the stack's logs are; empty in a container
  * @throws ToolError when there is none
  */
-export async function logLines(folder: string | undefined, unit: string, asked: LogQuestion): Promise<LogAnswer> {
+export async function logLines(
+  folder: string | undefined,
+  unit: string,
+  asked: LogQuestion,
+): Promise<LogAnswer> {
   const names = folder ? await readdir(folder).catch(() => [] as string[]) : [];
   const files = names.filter((name) => name.startsWith(`${unit}.`) && name.endsWith('.log')).sort();
   if (files.length === 0)
     throw new ToolError(
       'no_log',
-      names.length === 0 ? 'in a container this server sees no other’s log' : `${unit} has written no log here`,
+      names.length === 0
+        ? 'in a container this server sees no other’s log'
+        : `${unit} has written no log here`,
       `type: make logs s=${unit}`,
     );
   const read = await Promise.all(files.map((name) => endOf(path.join(folder as string, name), name)));

@@ -17,7 +17,11 @@ export async function restart(
       `docker restart the container, or make deploy-local RUNTIME=docker`,
     );
   const client = await SupervisorClient.connect(socket).catch((error: NodeJS.ErrnoException) => {
-    throw new ToolError('no_supervisor', `the supervisor doesn't answer (${error.code})`, 'make deploy-local');
+    throw new ToolError(
+      'no_supervisor',
+      `the supervisor doesn't answer (${error.code})`,
+      'make deploy-local',
+    );
   });
   const leave = () => client.close();
   signal.addEventListener('abort', leave, { once: true });
