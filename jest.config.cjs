@@ -12,6 +12,6 @@ module.exports = {
       },
     ],
   },
-  testTimeout: 60_000,
+  testTimeout: 120_000,
   reporters: ['default'],
 };

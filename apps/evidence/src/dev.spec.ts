@@ -94,7 +94,7 @@ const missing = [
       await eventually('ready', () => log.includes(url), 60_000);
       browser = await launchBrowser();
       page = await browser.newPage({ viewport: { width: 1400, height: 1000 } });
-      page.setDefaultTimeout(20_000);
+      page.setDefaultTimeout(45_000);
       watched = watchPage(page, url);
       await page.goto(`${url}/delays/carrier`, { waitUntil: 'commit' }).catch(() => undefined);
       await sees(page.getByRole('heading', { name: 'Delays by carrier' }), 30_000);

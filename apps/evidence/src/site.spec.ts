@@ -105,7 +105,7 @@ const missing = [
       );
       browser = await launchBrowser();
       page = await browser.newPage({ viewport: { width: 1400, height: 1000 }, colorScheme: 'light' });
-      page.setDefaultTimeout(10_000);
+      page.setDefaultTimeout(45_000);
       watched = watchPage(page, url);
       await mkdir(screenshots, { recursive: true });
     });

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { toNodeHandler, toWebRequest } from '@modelcontextprotocol/node';
 import { type AuthInfo, createMcpHandler, isLegacyRequest } from '@modelcontextprotocol/server';
-import { RequestError, type ServerOptions, createServer } from '@stack/http-server';
+import { RequestError, type ServerOptions, createServer, listen } from '@stack/http-server';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { VERSION, createCore } from './core';
 import { changedBy, listChangedBy } from './protocol/changes';
@@ -137,6 +137,12 @@ export async function createHttp(
     await Promise.all([modern.close(), sessions.close()]);
   });
   return { server, stop: async () => undefined };
+}
+
+/** Serves until it is told to stop. */
+export async function serve(): Promise<void> {
+  const { server, stop } = await createHttp();
+  await listen(server, { onStop: stop });
 }
 
 const METADATA = '/.well-known/oauth-protected-resource';

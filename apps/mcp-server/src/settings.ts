@@ -1,4 +1,4 @@
-import { required, whole } from '@stack/http-server';
+import { required, whole } from '@stack/http-server/environment';
 
 export interface Settings {
   readonly stack: string;

@@ -136,14 +136,20 @@ function offered(unit: string, tool: Tool): Offered {
   // A field with an unknown name is a mistake to tell.
   const input = z.strictObject(tool.input.shape);
   const output = z.object({ ...tool.output.shape, next });
+  const schemas: { input?: Record<string, unknown>; output?: Record<string, unknown> } = {};
   return {
     unit,
     tool,
     scope: tool.changes ? 'operate' : 'read',
     input,
     output,
-    inputSchema: z.toJSONSchema(input, { io: 'input' }),
-    outputSchema: z.toJSONSchema(output, { io: 'output' }),
+    // Made when somebody asks for it: a client that starts this program waits for its first answer.
+    get inputSchema() {
+      return (schemas.input ??= z.toJSONSchema(input, { io: 'input' }));
+    },
+    get outputSchema() {
+      return (schemas.output ??= z.toJSONSchema(output, { io: 'output' }));
+    },
   };
 }
 

@@ -10,11 +10,11 @@ export {
 } from './publish';
 export { realFlights } from './real-flights';
 
-/** Waits until `condition` holds, asking every 20 ms. @throws Error with `what` after `timeoutMs` (10 s) */
+/** Waits until `condition` holds, asking every 20 ms. @throws Error with `what` after `timeoutMs` (45 s) */
 export async function eventually(
   what: string,
   condition: () => boolean | Promise<boolean>,
-  timeoutMs = 10_000,
+  timeoutMs = 45_000,
 ): Promise<void> {
   const end = Date.now() + timeoutMs;
   while (!(await condition())) {

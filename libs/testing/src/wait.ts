@@ -3,7 +3,7 @@
  * @param within milliseconds
  * @throws what the last try threw
  */
-export async function eventually<T>(attempt: () => T | Promise<T>, within = 5_000): Promise<T> {
+export async function eventually<T>(attempt: () => T | Promise<T>, within = 30_000): Promise<T> {
   const deadline = Date.now() + within;
   for (;;) {
     try {

@@ -64,7 +64,7 @@ export function createMcp(parts: ServerParts): McpServer {
 const schemas = new WeakMap<object, StandardSchemaWithJSON>();
 function prepared(
   schema: z.ZodObject,
-  json: Record<string, unknown>,
+  json: () => Record<string, unknown>,
   validates: boolean,
 ): StandardSchemaWithJSON {
   const known = schemas.get(schema);
@@ -75,7 +75,7 @@ function prepared(
       version: 1,
       vendor: 'stack',
       validate: validates ? (value) => standard.validate(value) : (value) => ({ value }),
-      jsonSchema: { input: () => json, output: () => json },
+      jsonSchema: { input: json, output: json },
     },
   } as StandardSchemaWithJSON;
   schemas.set(schema, made);
@@ -83,15 +83,15 @@ function prepared(
 }
 
 function addTool(server: McpServer, offered: Offered, parts: ServerParts): void {
-  const { tool, scope, input, output, inputSchema, outputSchema } = offered;
+  const { tool, scope, input, output } = offered;
   const { changes } = tool;
   server.registerTool(
     tool.name,
     {
       title: tool.title,
       description: tool.description,
-      inputSchema: prepared(input, inputSchema, false),
-      outputSchema: prepared(output, outputSchema, true),
+      inputSchema: prepared(input, () => offered.inputSchema, false),
+      outputSchema: prepared(output, () => offered.outputSchema, true),
       annotations: {
         title: tool.title,
         readOnlyHint: !changes,
