@@ -6,7 +6,7 @@ STACK_CLI := node tools/cli/bin/stack.cjs $(if $(VERBOSE),--verbose)
 comma := ,
 CLOUD = $(STACK_CLI) cloud --environment '$(or $(ENV),prod)'
 
-.PHONY: help setup deploy-local pipeline rollback move status secret catalog-export catalog-import logs down reset plan deploy-prod destroy-prod drift cost state-remote state-local state-unlock cloud-secret compose bake images-lock kubernetes deploy-emulated validate cloud-setup graph test lint build affected bench connector format
+.PHONY: help setup deploy-local pipeline rollback move status secret catalog-export catalog-import mcp-install logs down reset plan deploy-prod destroy-prod drift cost state-remote state-local state-unlock cloud-secret compose bake images-lock kubernetes deploy-emulated validate cloud-setup graph test lint build affected bench connector format
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -40,6 +40,9 @@ catalog-export: setup ## Write the catalogue to a file in DataHub's format: make
 
 catalog-import: setup ## Load such a file: make catalog-import FILE=catalog.json (DATAHUB_GMS_URL=, DATAHUB_GMS_TOKEN=: into that DataHub)
 	@$(if $(FILE),,echo "✘ which file?" >&2; echo "→ make catalog-import FILE=catalog.json" >&2; exit 2;) $(if $(filter command%,$(origin DATAHUB_GMS_URL)),DATAHUB_GMS_TOKEN='$(DATAHUB_GMS_TOKEN)') $(STACK_CLI) catalog import '$(FILE)' $(if $(filter command%,$(origin DATAHUB_GMS_URL)),--server '$(DATAHUB_GMS_URL)')
+
+mcp-install: setup ## Tell an AI assistant's program of this stack: make mcp-install CLIENT=claude (OPERATE=1: it may change things; YES=1: don't ask)
+	@$(if $(CLIENT),,echo "✘ which client?" >&2; echo "→ make mcp-install CLIENT=claude, claude-code, cursor, gemini, vscode or windsurf" >&2; exit 2;) $(STACK_CLI) mcp install '$(CLIENT)' $(if $(filter-out 0 no false,$(OPERATE)),--operate) $(if $(filter-out 0 no false,$(YES)),--yes)
 
 logs: setup ## Follow a service's log: make logs s=orchestration (without s: everybody's)
 	@$(STACK_CLI) logs $(s)

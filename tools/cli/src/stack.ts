@@ -12,6 +12,8 @@ import { exec } from './exec';
 import { imagesLock } from './images-lock';
 import { kubernetes } from './kubernetes';
 import { logs } from './logs';
+import { docs } from './mcp/docs';
+import { install } from './mcp/install';
 import { move } from './move';
 import { runPipeline } from './pipeline';
 import { rollback } from './rollback';
@@ -56,6 +58,16 @@ program
   .requiredOption('--to <runtime>', 'docker or native')
   .option('--force', 'replace data that is there already')
   .action(move);
+const mcp = program.command('mcp').description('the stack for AI assistants');
+mcp
+  .command('install')
+  .description('tell a client (claude, claude-code, cursor, gemini, vscode, windsurf) of this stack')
+  .argument('<client>')
+  .option('--operate', 'it may start and stop things too; without it, it only looks')
+  .option('--print', 'only show what would change')
+  .option('--yes', "don't ask")
+  .action(install);
+mcp.command('docs').description('write the lists of docs/mcp.md anew').action(docs);
 program.command('secret').description('print one secret').argument('<unit>').argument('<key>').action(secret);
 program
   .command('logs')
