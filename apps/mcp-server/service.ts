@@ -14,6 +14,9 @@ import {
   text,
 } from '@stack/model';
 
+/** What the user may set of questions, in the environment or in `.env`, when deploying. */
+const ASK = ['ASK_PROVIDER', 'ASK_MODEL', 'ASK_BASE_URL', 'ASK_BUDGET'];
+
 export const mcpServer = defineService({
   name: 'mcp-server',
   summary: 'The stack for AI assistants: MCP, and the same tools as REST',
@@ -36,6 +39,9 @@ export const mcpServer = defineService({
     // Of `make deploy`'s environment, or of .env: who else gives tokens for it, and the address that they are for.
     OAUTH_ISSUER: process.env.OAUTH_ISSUER ?? '',
     MCP_PUBLIC_URL: process.env.MCP_PUBLIC_URL ?? '',
+    // The same: the model that answers questions (/v1/ask); the key is a file, so that no environment has it.
+    ...Object.fromEntries(ASK.map((name) => [name, process.env[name] ?? ''])),
+    ASK_KEY_FILE: text`${stack.dir}/secrets/mcp-server/ask_key`,
     MALLOC_ARENA_MAX: '2',
     NODE_OPTIONS: '--max-old-space-size=256',
   },

@@ -7,6 +7,7 @@ import { VERSION, createCore } from './core';
 import { changedBy, listChangedBy } from './protocol/changes';
 import { createMcp } from './protocol/server';
 import { Sessions } from './protocol/sessions';
+import { askRoutes } from './routes/ask';
 import { eventRoutes } from './routes/events';
 import { restRoutes } from './routes/rest';
 import { stateRoutes } from './routes/state';
@@ -117,6 +118,7 @@ export async function createHttp(
   stateRoutes(server, core, sessions);
   await server.register(async (scope) => {
     restRoutes(scope, core, authorize);
+    askRoutes(scope, core, settings.ask, authorize);
     tokenRoutes(scope, tokens, authorize);
     await eventRoutes(scope, events, tokens);
   });

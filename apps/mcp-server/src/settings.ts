@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { required, whole } from '@stack/http-server/environment';
 
 export interface Settings {
@@ -20,6 +21,24 @@ export interface Settings {
   readonly sessionIdleMs: number;
   /** Milliseconds between two looks at the services. */
   readonly watchMs: number;
+  /** The model that answers questions; nothing: none does. */
+  readonly ask?: AskSettings;
+}
+
+export const PROVIDERS = ['anthropic', 'openai', 'ollama'] as const;
+
+export interface AskSettings {
+  /** `openai` is everything that speaks its API. */
+  readonly provider: (typeof PROVIDERS)[number];
+  readonly model: string;
+  readonly baseUrl?: string;
+  /** Of the provider; Ollama needs none. */
+  readonly key?: string;
+  /** Tokens, in and out, that one question may use. */
+  readonly budget: number;
+  /** Calls of the model for one question. */
+  readonly steps: number;
+  readonly timeoutMs: number;
 }
 
 /** @throws Error naming the variable */
@@ -35,5 +54,31 @@ export function settingsFromEnvironment(env: NodeJS.ProcessEnv): Settings {
     maxSessions: whole(env, 'MCP_MAX_SESSIONS', 500),
     sessionIdleMs: whole(env, 'MCP_SESSION_IDLE_MS', 30 * 60_000),
     watchMs: whole(env, 'MCP_WATCH_MS', 3_000),
+    ask: askSettings(env),
   };
+}
+
+/** @throws Error naming the variable */
+function askSettings(env: NodeJS.ProcessEnv): AskSettings | undefined {
+  const provider = env.ASK_PROVIDER as AskSettings['provider'] | undefined;
+  if (!provider) return undefined;
+  if (!PROVIDERS.includes(provider))
+    throw new Error(`ASK_PROVIDER=${provider}: choose one of ${PROVIDERS.join(', ')}`);
+  const key = keyOf(env.ASK_KEY_FILE);
+  // Off without a key.
+  if (!key && provider !== 'ollama' && !env.ASK_BASE_URL) return undefined;
+  return {
+    provider,
+    model: required(env, 'ASK_MODEL'),
+    baseUrl: env.ASK_BASE_URL || undefined,
+    key,
+    budget: whole(env, 'ASK_BUDGET', 200_000),
+    steps: whole(env, 'ASK_STEPS', 12),
+    timeoutMs: whole(env, 'ASK_TIMEOUT_MS', 120_000),
+  };
+}
+
+function keyOf(file: string | undefined): string | undefined {
+  if (!file || !existsSync(file)) return undefined;
+  return readFileSync(file, 'utf8').trim() || undefined;
 }

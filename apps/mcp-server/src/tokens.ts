@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { RequestError, secretCommand } from '@stack/http-server';
 import type { Scope } from '@stack/mcp';
-import { type JWTPayload, SignJWT, createRemoteJWKSet, decodeProtectedHeader, errors, jwtVerify } from 'jose';
+import type { JWTPayload, createRemoteJWKSet as Remote } from 'jose';
 import type { Caller } from './toolbox';
 
 /** Who a token stands for. */
@@ -28,7 +28,7 @@ const ALL: ReadonlySet<Scope> = new Set(SCOPES);
 /** The two tokens that the stack made, those that this server signed, and those of another issuer. */
 export class Tokens {
   private readonly key: Uint8Array;
-  private remote?: Promise<ReturnType<typeof createRemoteJWKSet>>;
+  private remote?: Promise<ReturnType<typeof Remote>>;
 
   constructor(private readonly options: TokensOptions) {
     this.key = createHash('sha256').update(options.signingKey).digest();
@@ -41,6 +41,7 @@ export class Tokens {
     if (same(token, this.options.read)) return { name: 'token', scopes: READ };
     // Three parts with dots between: anything else is no JWT.
     if (!/^[\w-]+\.[\w-]+\.[\w-]+$/.test(token)) throw unauthorized('this is no token of mcp-server');
+    const { errors } = await import('jose');
     try {
       return grantOf(await this.verify(token));
     } catch (error) {
@@ -59,6 +60,7 @@ export class Tokens {
     scopes: readonly Scope[],
     seconds: number,
   ): Promise<{ token: string; expiresAt: string }> {
+    const { SignJWT } = await import('jose');
     const end = Math.floor(Date.now() / 1_000) + seconds;
     const token = await new SignJWT({ scope: scopes.join(' ') })
       .setProtectedHeader({ alg: 'HS256' })
@@ -72,7 +74,8 @@ export class Tokens {
 
   private async verify(token: string): Promise<JWTPayload> {
     const { issuer, audience } = this.options;
-    if (algorithmOf(token) === 'HS256')
+    const { decodeProtectedHeader, jwtVerify } = await import('jose');
+    if (algorithmOf(decodeProtectedHeader, token) === 'HS256')
       return (await jwtVerify(token, this.key, { issuer: ISSUER, algorithms: ['HS256'] })).payload;
     if (!issuer) throw unauthorized('this is no token of mcp-server');
     const keys = await (this.remote ??= keysOf(issuer).catch((error: unknown) => {
@@ -85,14 +88,14 @@ export class Tokens {
 }
 
 /** Where an issuer's keys are: as its metadata says. */
-async function keysOf(issuer: string): Promise<ReturnType<typeof createRemoteJWKSet>> {
+async function keysOf(issuer: string): Promise<ReturnType<typeof Remote>> {
   for (const name of ['openid-configuration', 'oauth-authorization-server']) {
     const response = await fetch(`${issuer.replace(/\/$/, '')}/.well-known/${name}`, {
       signal: AbortSignal.timeout(5_000),
     }).catch(() => undefined);
     if (!response?.ok) continue;
     const { jwks_uri: address } = (await response.json()) as { jwks_uri?: string };
-    if (address) return createRemoteJWKSet(new URL(address));
+    if (address) return (await import('jose')).createRemoteJWKSet(new URL(address));
   }
   throw new RequestError(503, 'issuer_unreachable', `the issuer ${issuer} doesn't tell its keys`, {
     remedy: 'correct OAUTH_ISSUER, or use a token of the stack',
@@ -108,9 +111,9 @@ function grantOf({ sub, scope, exp }: JWTPayload): Grant {
 }
 
 /** @throws RequestError when the token has no header */
-function algorithmOf(token: string): string | undefined {
+function algorithmOf(decode: (token: string) => { alg?: string }, token: string): string | undefined {
   try {
-    return decodeProtectedHeader(token).alg;
+    return decode(token).alg;
   } catch {
     throw unauthorized('this is no token of mcp-server');
   }
