@@ -3,6 +3,7 @@ import { type IncomingMessage, type Server, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
+import { eventually } from '@stack/testing';
 import type { FastifyInstance } from 'fastify';
 import { createHttp } from './http';
 
@@ -35,6 +36,8 @@ type Reply = { call: string; arguments: object } | { text: string } | { status: 
 class Provider {
   readonly asked: Asked[] = [];
   replies: ((asked: Asked) => Reply)[] = [];
+  /** Answers that somebody waits for. */
+  open = 0;
   private readonly server: Server;
 
   constructor() {
@@ -42,6 +45,8 @@ class Provider {
       void bodyOf(request).then((text) => {
         const asked = JSON.parse(text) as Asked;
         this.asked.push(asked);
+        this.open += 1;
+        response.once('close', () => (this.open -= 1));
         const reply = (this.replies.shift() ?? (() => ({ text: 'nothing left' })))(asked);
         if (reply === 'never') return;
         if ('status' in reply) {
@@ -237,7 +242,9 @@ describe('questions', () => {
       signal: cut.signal,
     });
     await open;
+    await eventually(() => expect(provider.asked).toHaveLength(1));
     cut.abort();
+    await eventually(() => expect(provider.open).toBe(0));
     provider.replies = [() => ({ text: 'here' })];
     expect(textOf(await ask('Still there?'))).toBe('here');
   });
