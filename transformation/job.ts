@@ -95,6 +95,7 @@ export const transformation = defineJob({
   name: 'transformation',
   summary: 'dbt: staging, the star and the marts; parsed, with docs',
   env: { ...dbtEnvironment, PYTHONPATH: text`${stack.workspace}/orchestration` },
+  mcp: { env: { TARGET: dbtEnvironment.DBT_TARGET_PATH } },
   native: {
     run: prepare,
     sources: [

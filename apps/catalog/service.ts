@@ -7,6 +7,7 @@ import {
   nodeProgram,
   own,
   stack,
+  text,
 } from '@stack/model';
 import { postgres } from '@stack/postgres';
 
@@ -39,6 +40,9 @@ export const catalog = defineService({
     health: nodeHealth,
   },
   aws: { none: 'DataHub itself, or its cloud, is what production writes to: emitters take its address' },
+  mcp: {
+    env: { URL: text`http://${own.host('http')}:${own.port('http')}`, TOKEN: own.secret('token') },
+  },
   route: { port: 'http', token: 'token' },
   memory: '768Mi',
 });

@@ -46,6 +46,9 @@ export const duckdbHttp = defineService({
   },
   aws: fargate({ ephemeral: ['snapshots'] }),
   metrics: { port: 'http' },
+  mcp: {
+    env: { URL: text`http://${own.host('http')}:${own.port('http')}`, TOKEN: own.secret('token') },
+  },
   route: { port: 'http', token: 'token' },
   memory: '1536Mi',
 });

@@ -38,7 +38,8 @@ export function reasonForAbsence(unit: Unit): string | undefined {
   if (unit.kind !== 'service') return 'is no service';
   if (!unit.docker) return 'has no image';
   if (unit.docker.apart && 'none' in unit.docker.apart) return unit.docker.apart.none;
-  return unit.collect ? 'collects what only this machine has' : undefined;
+  // One that says what differs there can do without what it collects here.
+  return unit.collect && !unit.docker.apart ? 'collects what only this machine has' : undefined;
 }
 
 /** The manifests of every service that can be in a cluster, by its name. */
@@ -54,7 +55,7 @@ function manifests(service: Service, values: Values, options: ClusterOptions): M
   const metadata = { name, namespace: options.namespace, labels };
   const selector = { matchLabels: { 'app.kubernetes.io/name': name } };
   const template = pod(service, values, labels, options);
-  const volumes = Object.keys(service.volumes);
+  const volumes = volumesOf(service);
   const workload: Manifest =
     volumes.length > 0
       ? {
@@ -93,6 +94,10 @@ function manifests(service: Service, values: Values, options: ClusterOptions): M
   ];
 }
 
+/** Its volumes, without the one that it finds collected files in where it has a registry. */
+const volumesOf = ({ volumes, collect }: Service): string[] =>
+  Object.keys(volumes).filter((name) => name !== collect?.into);
+
 function pod(
   service: Service,
   values: Values,
@@ -104,7 +109,7 @@ function pod(
   const common: Omit<Container, 'name'> = {
     image: ours ? `${options.registry}/${service.name}:${options.tag}` : image,
     env: values.environment(containerEnvironment(service, 'apart')),
-    volumeMounts: Object.entries(service.volumes).map(([name, mountPath]) => ({ name, mountPath })),
+    volumeMounts: volumesOf(service).map((name) => ({ name, mountPath: service.volumes[name] })),
     securityContext: { allowPrivilegeEscalation: false, ...(ours && { capabilities: { drop: ['ALL'] } }) },
   };
   const memory = { requests: { memory: service.memory }, limits: { memory: service.memory } };

@@ -1,4 +1,4 @@
-import { RequestError } from '@stack/http-server';
+import { RequestError, secretCommand } from '@stack/http-server';
 import { ToolError } from '@stack/mcp';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Core, VERSION } from '../core';
@@ -24,6 +24,7 @@ export function restRoutes(server: FastifyInstance, { toolbox }: Core, authorize
     mcp: '/mcp',
     openapi: '/v1/openapi.json',
     events: '/events',
+    token: secretCommand('mcp-server', 'token'),
   }));
   const description = JSON.stringify(openapi(toolbox));
   server.get('/v1/openapi.json', async (_request, reply) =>
