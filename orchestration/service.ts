@@ -142,6 +142,14 @@ export const orchestration = defineService({
     folders: { '/inbox': stack.inbox, ...(flights && { '/flights': flights }), ...ownProject.folders },
   },
   aws: fargate({ singleton: true, env: dbtInAws }),
+  mcp: {
+    env: {
+      URL: text`http://${own.host('web')}:${own.port('web')}`,
+      // What the checks found is published with the data.
+      DATA_URL: duckdbHttp.url('http'),
+      DATA_TOKEN: duckdbHttp.secret('token'),
+    },
+  },
   route: { port: 'web' },
   memory: '1Gi',
 });

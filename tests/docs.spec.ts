@@ -34,6 +34,7 @@ describe('docs/mcp.md', () => {
     const adapters = adaptersOf(workspace);
     expect(adapters.length).toBeGreaterThan(5);
     expect(page).toBe(withTools(page, adapters));
-    for (const { name } of adapters.flatMap(([, { tools = [] }]) => tools)) expect(page).toContain(`\`${name}\``);
+    for (const { name } of adapters.flatMap(([, { tools = [] }]) => tools))
+      expect(page).toContain(`\`${name}\``);
   });
 });

@@ -16,6 +16,7 @@ import { type UnitStatus, findWorkspace, stackPaths } from '@stack/runtime';
 import { eventually, launchBrowser, proxyPort } from '@stack/testing';
 import { Client } from 'pg';
 import type { Browser } from 'playwright-core';
+import { CASES, call, connect, follow, overHttp, overStdio } from './mcp';
 import { query as send } from './query';
 
 /** One stack, in a folder and with ports of its own, as a user meets it: each test goes on where the one before has ended. */
@@ -285,6 +286,63 @@ describe('the data docs', () => {
   });
 });
 
+/** The address and the token of assistants that may change things. */
+async function assistant(): Promise<Awaited<ReturnType<typeof connect>>> {
+  const { origin } = new URL(await urlOf('mcp-server'));
+  return connect(overHttp(origin, (await make('secret', 's=mcp-server', 'k=operator')).output.trim()));
+}
+
+describe('the MCP server', () => {
+  it('does with each tool what it says, over both transports, and refuses what is wrong', async () => {
+    const program = path.join(workspace, 'dist/apps/mcp-server/main.cjs');
+    const clients = [
+      await assistant(),
+      await connect(overStdio(program, path.join(paths.data, 'mcp-server/config/environment.json'))),
+    ];
+    const had = new Map<string, Record<string, unknown>>();
+    const given = (tool: string, list: string) =>
+      (had.get(tool)?.[list] as Record<string, string>[] | undefined)?.[0] ?? {};
+    const wrong: unknown[] = [];
+    try {
+      const { tools } = await clients[0].listTools();
+      expect(Object.keys(CASES).sort()).toEqual(tools.map(({ name }) => name).sort());
+      for (const [i, [name, { good, bad, code, orElse }]] of Object.entries(CASES).entries()) {
+        const client = clients[i % clients.length];
+        const right = await call(client, name, typeof good === 'function' ? good(given) : good);
+        had.set(name, right.data);
+        if (right.error && right.error.code !== orElse) wrong.push([name, right.error]);
+        const refused = await call(client, name, bad);
+        if (refused.error?.code !== code || !refused.error.remedy) wrong.push([name, bad, refused]);
+      }
+      expect(wrong).toEqual([]);
+      const { resources } = await clients[0].listResources();
+      const { resourceTemplates } = await clients[0].listResourceTemplates();
+      expect(resourceTemplates.length).toBeGreaterThan(2);
+      expect(resources.map(({ uri }) => uri)).toContain('stack://tables/fct_flights');
+      for (const { uri } of resources) {
+        const [{ text = '' }] = (await clients[1].readResource({ uri })).contents as { text?: string }[];
+        expect([uri, typeof JSON.parse(text)]).toEqual([uri, 'object']);
+      }
+      const { prompts } = await clients[0].listPrompts();
+      expect(prompts.map(({ name }) => name)).toEqual(
+        expect.arrayContaining(['investigate_failed_run', 'explain_metric', 'add_a_source', 'client_report']),
+      );
+      for (const { name, arguments: fields = [] } of prompts) {
+        const values = Object.fromEntries(fields.map((field) => [field.name, 'fct_flights']));
+        const { messages } = await clients[0].getPrompt({ name, arguments: values });
+        expect([name, messages.length]).toEqual([name, 1]);
+      }
+      const { completion } = await clients[0].complete({
+        ref: { type: 'ref/prompt', name: 'explain_metric' },
+        argument: { name: 'table', value: 'fct_' },
+      });
+      expect(completion.values).toContain('fct_flights');
+    } finally {
+      await Promise.all(clients.map((client) => client.close()));
+    }
+  });
+});
+
 describe('the inbox', () => {
   it('turns a dropped file into a table with no command typed, and keeps its bad row aside', async () => {
     mkdirSync(inbox, { recursive: true });
@@ -342,6 +400,15 @@ describe('faults', () => {
       snapshot: (published as { snapshot: object }).snapshot,
     });
     expect(await query('select count(*) from fct_flights')).toEqual([[336_776]]);
+    // An assistant that follows what the answers propose finds out why.
+    const client = await assistant();
+    try {
+      const failed = { tool: 'runs_list', arguments: { status: 'failed' } };
+      const calls = await follow(client, failed, (found) => found.includes(file));
+      console.log(`the cause was found with:\n${calls.join('\n')}`);
+    } finally {
+      await client.close();
+    }
   });
 
   it('any process that is killed is back and healthy (target: within five seconds), and nothing is lost', async () => {

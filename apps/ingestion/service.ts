@@ -49,6 +49,13 @@ export const ingestion = defineService({
     apart: { none: 'writes a warehouse that is a file, beside Dagster' },
   },
   aws: { none: "it loads this machine's DuckDB; in production Airbyte loads Snowflake, see its README" },
+  mcp: {
+    env: {
+      API: text`http://${own.host('http')}:${own.port('http')}`,
+      CLIENT_ID: own.secret('client_id'),
+      CLIENT_SECRET: own.secret('client_secret'),
+    },
+  },
   route: { port: 'http' },
   memory: '1Gi',
 });

@@ -1,6 +1,11 @@
 import type { IncomingMessage } from 'node:http';
 import { toNodeHandler, toWebRequest } from '@modelcontextprotocol/node';
-import { type AuthInfo, createMcpHandler, isLegacyRequest } from '@modelcontextprotocol/server';
+import {
+  type AuthInfo,
+  InMemoryServerEventBus,
+  createMcpHandler,
+  isLegacyRequest,
+} from '@modelcontextprotocol/server';
 import { RequestError, type ServerOptions, createServer, listen } from '@stack/http-server';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { VERSION, createCore } from './core';
@@ -70,7 +75,9 @@ export async function createHttp(
       return { name: clientId, scopes: new Set(scopes) as Grant['scopes'] };
     },
   };
+  const bus = new InMemoryServerEventBus();
   const modern = createMcpHandler(() => createMcp(parts), {
+    bus,
     legacy: 'reject',
     maxRequestBodySize: BODY,
     onerror: (error) => server.log.warn({ err: error }, 'mcp'),
@@ -116,11 +123,12 @@ export async function createHttp(
     resource_name: `Freelancer Data Stack: ${settings.stack}`,
   }));
   stateRoutes(server, core, sessions);
+  const followers = new Set<object>();
   await server.register(async (scope) => {
     restRoutes(scope, core, authorize);
     askRoutes(scope, core, settings.ask, authorize);
     tokenRoutes(scope, tokens, authorize);
-    await eventRoutes(scope, events, tokens);
+    await eventRoutes(scope, events, tokens, followers);
   });
 
   const off = events.on((event) => {
@@ -131,6 +139,7 @@ export async function createHttp(
       await sessions.tell(uris, listChanged);
     });
   });
+  watcher.interest = () => followers.size > 0 || sessions.listening || bus.listenerCount > 0;
   watcher.start();
   // Streams that stay open would hold the stop up.
   server.addHook('preClose', async () => {

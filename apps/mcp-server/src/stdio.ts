@@ -39,6 +39,7 @@ export async function serve(argv: readonly string[]): Promise<void> {
       for (const one of open) await one.tell(uris, listChangedBy(event, toolbox.resources));
     });
   });
+  watcher.interest = () => [...open].some(({ size }) => size > 0);
   // The first answers go before the first look.
   setTimeout(() => watcher.start(), 1_000).unref();
   process.stdin.once('end', () => process.exit(0));

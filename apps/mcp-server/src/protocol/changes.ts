@@ -33,6 +33,10 @@ export class Subscriptions {
     });
   }
 
+  get size(): number {
+    return this.uris.size;
+  }
+
   async tell(uris: readonly string[], listChanged: boolean): Promise<void> {
     if (!this.server.isConnected()) return;
     if (listChanged) this.server.sendResourceListChanged();

@@ -65,6 +65,11 @@ export class Sessions {
     await session.transport.handleRequest(request, response, body);
   }
 
+  /** Whether anybody has subscribed to something. */
+  get listening(): boolean {
+    return [...this.sessions.values()].some(({ subscriptions }) => subscriptions.size > 0);
+  }
+
   async tell(uris: readonly string[], listChanged: boolean): Promise<void> {
     for (const { subscriptions } of [...this.sessions.values()])
       await subscriptions.tell(uris, listChanged).catch(() => undefined);

@@ -41,6 +41,7 @@ export async function eventRoutes(server: FastifyInstance, events: Events, token
     (socket, request) => {
       const { expiresAt } = request.access;
       const follower = new Follower(socket, events);
+      followers.add(follower);
       socket.on('message', (data: Buffer) => follower.receive(data.toString()));
       const alive = setInterval(() => socket.ping(), PING);
       const end =
@@ -54,6 +55,7 @@ export async function eventRoutes(server: FastifyInstance, events: Events, token
         clearInterval(alive);
         clearTimeout(end);
         follower.stop();
+        followers.delete(follower);
       });
       // What is wrong with the connection ends it; there is nobody to tell.
       socket.on('error', () => undefined);

@@ -52,10 +52,15 @@ export interface Watched {
   look(): ReturnType<Watch['look']>;
 }
 
+/** Looks that are left out when nobody listens: each costs those that are looked at something. */
+const LEFT_OUT = 4;
+
 /** Looks at everything that is watched, each on its own: one that is slow or down doesn't hold up the others. */
 export class Watcher {
   private readonly timers = new Set<NodeJS.Timeout>();
   private stopped = false;
+  /** Whether anybody listens. */
+  interest: () => boolean = () => true;
 
   constructor(
     private readonly watched: readonly Watched[],
@@ -72,15 +77,17 @@ export class Watcher {
     for (const timer of this.timers) clearTimeout(timer);
   }
 
-  private async follow(one: Watched, before?: ReadonlyMap<string, Seen>): Promise<void> {
-    const now = await one.look().catch(() => before);
+  /** @param idle looks that were left out since the last one */
+  private async follow(one: Watched, before?: ReadonlyMap<string, Seen>, idle = 0): Promise<void> {
+    const leftOut = before !== undefined && idle < LEFT_OUT && !this.interest();
+    const now = leftOut ? before : await one.look().catch(() => before);
     if (this.stopped) return;
     if (before && now)
       for (const [id, { state, event }] of now)
         if (before.get(id)?.state !== state) this.events.publish(one.watch.topic, id, event);
     const timer = setTimeout(() => {
       this.timers.delete(timer);
-      void this.follow(one, now);
+      void this.follow(one, now, leftOut ? idle + 1 : 0);
     }, this.everyMs);
     timer.unref();
     this.timers.add(timer);
