@@ -6,7 +6,10 @@ const path = require('node:path');
 const workspace = path.resolve(__dirname, '../..');
 const json = (file) => JSON.parse(fs.readFileSync(file, 'utf8'));
 
-/** Folders of the workspace that have an adapter. */
+const DEFINITIONS = ['service.ts', 'module.ts', 'job.ts'];
+const has = (folder, file) => fs.existsSync(path.join(workspace, folder, file));
+
+/** Folders of the workspace that have an adapter beside a definition. */
 function folders() {
   return json(path.join(workspace, 'package.json'))
     .workspaces.flatMap((pattern) =>
@@ -14,7 +17,7 @@ function folders() {
         ? fs.readdirSync(path.join(workspace, pattern.slice(0, -2))).map((name) => pattern.replace('*', name))
         : [pattern],
     )
-    .filter((folder) => fs.existsSync(path.join(workspace, folder, 'mcp.ts')))
+    .filter((folder) => has(folder, 'mcp.ts') && DEFINITIONS.some((file) => has(folder, file)))
     .sort();
 }
 

@@ -26,7 +26,13 @@ const subscribe = z.strictObject({
  * `/events`: what happens, over a WebSocket. A client names topics, and the last event that it has; who reads too slowly is sent away, and comes
  * back with that id.
  */
-export async function eventRoutes(server: FastifyInstance, events: Events, tokens: Tokens): Promise<void> {
+export async function eventRoutes(
+  server: FastifyInstance,
+  events: Events,
+  tokens: Tokens,
+  /** Who listens now. */
+  followers: Set<object>,
+): Promise<void> {
   await server.register(websocket, { options: { maxPayload: MESSAGE } });
   server.get<{ Querystring: { token?: string } }>(
     '/events',
