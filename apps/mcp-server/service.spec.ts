@@ -379,7 +379,9 @@ describe('mcp-server as a unit of the stack', () => {
   test('a service that isn’t there is named', async () => {
     const client = await connect(overHttp(url, reader), '2026-07-28');
     await stack.stop('redis');
-    expect((await call(client, 'stack_unit', { unit: 'redis' })).error?.code).toBe('unknown_unit');
+    await eventually(async () =>
+      expect((await call(client, 'stack_unit', { unit: 'redis' })).error?.code).toBe('unknown_unit'),
+    );
     await stack.deploy('redis');
     expect(stack.resolve(redis.port('redis'))).toMatch(/^\d+$/);
   });
