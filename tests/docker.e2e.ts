@@ -16,10 +16,12 @@ import {
   planContext,
   rowsAt,
   stackPaths,
+  withSecrets,
 } from '@stack/runtime';
 import { TestDocker, containersHere, eventually, freePort, noDocker } from '@stack/testing';
 import { Client } from 'pg';
 import { buildStandIns } from './docker/stand-ins';
+import { call, connect, overHttp, started } from './mcp';
 import { query as send } from './query';
 
 /**
@@ -318,6 +320,36 @@ real('the stack in Docker', () => {
     expect(docker.run('exec', `stack-${name}-evidence`, 'node', '-e', script)).toContain('"status":"ok"');
   });
 
+  it('answers assistants, over HTTP and in its container, from within', async () => {
+    const url = new URL((await units()).find((unit) => unit.name === 'mcp-server')?.url ?? '').origin;
+    const secret = (await succeeds('secret', 's=mcp-server', 'k=token')).trim();
+    const inside = withSecrets(['node', '/app/main.cjs', '--stdio']);
+    const exec = ['-H', docker.host, 'exec', '-i', `stack-${name}-mcp-server`, ...inside];
+    const clients = [await connect(overHttp(url, secret)), await connect(started('docker', exec))];
+    try {
+      for (const client of clients) {
+        const { data } = await call(client, 'stack_status', { limit: 200 });
+        const sick = (data.units as { name: string; health: string }[]).filter(
+          ({ health }) => !['healthy', 'done', 'unknown'].includes(health),
+        );
+        expect(sick).toEqual([]);
+        for (const [tool, input] of [
+          ['runs_list', { status: 'success' }],
+          ['data_query', { sql: 'select count(*) from fct_flights' }],
+          ['dbt_model_show', { model: 'fct_flights' }],
+          ['catalog_search', { query: 'fct_flights' }],
+          ['syncs_list', {}],
+          ['quality_results', {}],
+        ] as const)
+          expect([tool, (await call(client, tool, input)).error]).toEqual([tool, undefined]);
+        // What it can't see there it says.
+        expect((await call(client, 'stack_logs', { unit: 'redis' })).error?.code).toBe('no_log');
+      }
+    } finally {
+      await Promise.all(clients.map((client) => client.close()));
+    }
+  });
+
   it('has bills of material of all packages in its images', () => {
     const bills = (unit: string) =>
       docker.run('exec', `stack-${name}-${unit}`, 'ls', '/app/sbom').trim().split('\n');
@@ -332,6 +364,9 @@ real('the stack in Docker', () => {
     for (const [unit, key] of [
       ['catalog', 'token'],
       ['duckdb-http', 'token'],
+      ['mcp-server', 'token'],
+      ['mcp-server', 'operator'],
+      ['mcp-server', 'signing'],
       ['notebooks', 'token'],
       ['explorer', 'token'],
       ['postgres', 'password'],

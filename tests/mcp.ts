@@ -26,10 +26,11 @@ export const overHttp = (url: string, token: string): Transport =>
   });
 
 export const overStdio = (program: string, environment: string): Transport =>
-  new StdioClientTransport({
-    command: process.execPath,
-    args: [program, '--stdio', '--environment', environment, '--operate'],
-  });
+  started(process.execPath, [program, '--stdio', '--environment', environment, '--operate']);
+
+/** The server as a client starts it, by a command. */
+export const started = (command: string, args: readonly string[]): Transport =>
+  new StdioClientTransport({ command, args: [...args] });
 
 export async function call(client: Client, name: string, args: object = {}): Promise<Answer> {
   const { content, structuredContent, _meta } = await client.callTool(

@@ -18,6 +18,7 @@ const STATUS: Record<string, number> = {
 
 /** The same tools as REST: `POST /v1/tools/<name>` with the arguments as the body. */
 export function restRoutes(server: FastifyInstance, { toolbox }: Core, authorize: Authorize): void {
+  server.get('/', async (_request, reply) => reply.redirect('/v1'));
   server.get('/v1', async () => ({
     name: 'stack',
     version: VERSION,
