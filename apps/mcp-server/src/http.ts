@@ -8,7 +8,7 @@ import {
 } from '@modelcontextprotocol/server';
 import { RequestError, type ServerOptions, createServer, listen } from '@stack/http-server';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { VERSION, createCore } from './core';
+import { type Core, VERSION, createCore } from './core';
 import { changedBy, listChangedBy } from './protocol/changes';
 import { createMcp } from './protocol/server';
 import { Sessions } from './protocol/sessions';
@@ -32,6 +32,7 @@ const BODY = 4 * 2 ** 20;
 
 export interface Http {
   server: FastifyInstance;
+  core: Core;
   stop: () => Promise<void>;
 }
 
@@ -147,7 +148,7 @@ export async function createHttp(
     off();
     await Promise.all([modern.close(), sessions.close()]);
   });
-  return { server, stop: async () => undefined };
+  return { server, core, stop: async () => undefined };
 }
 
 /** Serves until it is told to stop. */
