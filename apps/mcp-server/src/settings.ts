@@ -43,6 +43,9 @@ export interface AskSettings {
 
 /** @throws Error naming the variable */
 export function settingsFromEnvironment(env: NodeJS.ProcessEnv): Settings {
+  // A token that the issuer gave for something else must not do here.
+  if (env.OAUTH_ISSUER && !env.MCP_PUBLIC_URL)
+    throw new Error('OAUTH_ISSUER needs MCP_PUBLIC_URL: the address that its tokens are for');
   return {
     stack: env.STACK_NAME || 'local',
     registryFile: env.REGISTRY_FILE || undefined,

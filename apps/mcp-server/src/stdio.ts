@@ -6,6 +6,9 @@ import { Subscriptions, changedBy, listChangedBy } from './protocol/changes';
 import { createMcp } from './protocol/server';
 import { settingsFromEnvironment } from './settings';
 
+/** Milliseconds that answers may take when the client has closed its end. */
+const LAST_WORDS = 5_000;
+
 /**
  * Serves one client over standard input and output. Whoever can start it can read the stack's secrets, so it asks for no token:
  * it reads, and with `--operate` it may change things too.
@@ -42,7 +45,8 @@ export async function serve(argv: readonly string[]): Promise<void> {
   watcher.interest = () => [...open].some(({ size }) => size > 0);
   // The first answers go before the first look.
   setTimeout(() => watcher.start(), 1_000).unref();
-  process.stdin.once('end', () => process.exit(0));
+  // What was asked is still answered; then nothing holds the process, but for a call that doesn't end.
+  process.stdin.once('end', () => setTimeout(() => process.exit(0), LAST_WORDS).unref());
 }
 
 function environmentOf(argv: readonly string[]): Record<string, string> {

@@ -92,8 +92,8 @@ export class Toolbox {
     if (!call.caller.scopes.has(scope))
       throw new ToolError(
         'scope_missing',
-        `${name} changes something, and the token ${call.caller.name} may only read`,
-        'use a token with the scope `operate`',
+        `${name} needs the scope \`${scope}\`, which the token ${call.caller.name} doesn't have`,
+        `use a token with the scope \`${scope}\``,
       );
     const parsed = schema.safeParse(input ?? {});
     if (!parsed.success) throw invalid(name, parsed.error);

@@ -71,7 +71,14 @@ export class Units implements StackView {
 
   private async registry(): Promise<readonly RegistryEntry[]> {
     const { registryFile: file, names } = this.options;
-    if (file) return JSON.parse(await readFile(file, 'utf8')) as RegistryEntry[];
+    if (file) {
+      // The deploy writes it when this program is ready: until then there is nothing to tell.
+      const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+        if (error.code === 'ENOENT') return '[]';
+        throw error;
+      });
+      return JSON.parse(text) as RegistryEntry[];
+    }
     return names.map((unit) => ({
       unit,
       kind: 'service',
