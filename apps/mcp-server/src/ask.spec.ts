@@ -113,6 +113,7 @@ describe('questions', () => {
     OPERATOR_TOKEN: 'operator-of-the-spec',
     SIGNING_KEY: 'key',
     REGISTRY_FILE: path.join(dir, 'registry.json'),
+    MCP_MCP_SERVER__LOGS: dir,
     ASK_PROVIDER: 'openai',
     ASK_MODEL: 'small',
     ASK_KEY_FILE: path.join(dir, 'key'),

@@ -2,7 +2,7 @@ import { adapters } from './adapters';
 import { Events, Watcher } from './stack/events';
 import { Units } from './stack/units';
 import { type Settings } from './settings';
-import { Toolbox } from './toolbox';
+import { Toolbox, isHere } from './toolbox';
 
 /** What every way in has in common: the tools, the stack, and what happens in it. */
 export interface Core {
@@ -17,7 +17,12 @@ export function createCore(
   env: NodeJS.ProcessEnv,
 ): Core {
   const { stack, registryFile, socket, watchMs } = settings;
-  const units = new Units({ stack, registryFile, socket, names: Object.keys(adapters) });
+  const units = new Units({
+    stack,
+    registryFile,
+    socket,
+    names: Object.keys(adapters).filter((unit) => isHere(unit, env)),
+  });
   const toolbox = new Toolbox(adapters, env, units);
   const events = new Events();
   const watched = toolbox.watches.map(({ unit, watch }) => ({

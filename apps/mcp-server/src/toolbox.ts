@@ -51,18 +51,28 @@ const next = z
   .optional()
   .describe('calls that may come next');
 
+/** Whether the environment has the unit's values, as the stack gives them of those that are in it. */
+export const isHere = (unit: string, env: NodeJS.ProcessEnv): boolean =>
+  Object.keys(env).some((name) => name.startsWith(adapterVariable(unit, '')));
+
 /** Everything that assistants have of the stack, whichever way they come. */
 export class Toolbox {
   readonly tools: ReadonlyMap<string, Offered>;
   readonly resources: readonly Of<ResourceSpec>[];
   readonly prompts: readonly Of<PromptSpec>[];
 
-  /** @throws Error when two adapters have something of the same name */
+  private readonly adapters: Readonly<Record<string, Adapter>>;
+
+  /**
+   * @param adapters of the workspace; those of units that aren't here, whose values the environment hasn't got, are left out
+   * @throws Error when two adapters have something of the same name
+   */
   constructor(
-    private readonly adapters: Readonly<Record<string, Adapter>>,
+    adapters: Readonly<Record<string, Adapter>>,
     private readonly env: NodeJS.ProcessEnv,
     private readonly stack: StackView,
   ) {
+    this.adapters = Object.fromEntries(Object.entries(adapters).filter(([unit]) => isHere(unit, env)));
     const tools = this.each((unit, { tools: own = [] }) => own.map((tool) => offered(unit, tool)));
     this.tools = new Map(unique(tools, ({ tool }) => tool.name).map((one) => [one.tool.name, one]));
     this.resources = unique(
@@ -73,10 +83,6 @@ export class Toolbox {
       this.each((unit, { prompts = [] }) => prompts.map((one) => ({ ...one, unit }))),
       ({ name }) => name,
     );
-  }
-
-  get units(): readonly string[] {
-    return Object.keys(this.adapters);
   }
 
   get watches(): readonly { readonly unit: string; readonly watch: NonNullable<Adapter['watch']>[number] }[] {
