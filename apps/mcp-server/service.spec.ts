@@ -283,6 +283,19 @@ describe('mcp-server as a unit of the stack', () => {
         ({ params }) => void updated.push(params.uri),
       );
       await client.subscribeResource({ uri: 'stack://units' });
+      // The newer protocol has a stream for it, over both transports.
+      const listening = ['http', 'stdio'].map(async (transport) => {
+        const modern = await connect(
+          transport === 'http' ? overHttp(url, reader) : overStdio(environment()),
+          '2026-07-28',
+        );
+        modern.setNotificationHandler(
+          'notifications/resources/updated',
+          ({ params }) => void updated.push(`${transport} ${params.uri}`),
+        );
+        return modern.listen({ resourceSubscriptions: ['stack://units'] });
+      });
+      const listeners = await Promise.all(listening);
       const { socket, messages } = await follow({ type: 'subscribe', topics: ['health'] });
       const since = messages[0].lastId;
       await stack.stop('redis');
@@ -298,7 +311,12 @@ describe('mcp-server as a unit of the stack', () => {
       await eventually(async () =>
         expect(messages.filter(({ subject }) => subject === 'redis').at(-1)?.data?.health).toBe('healthy'),
       );
-      expect(updated).toContain('stack://units');
+      await eventually(() =>
+        expect(updated).toEqual(
+          expect.arrayContaining(['stack://units', 'http stack://units', 'stdio stack://units']),
+        ),
+      );
+      await Promise.all(listeners.map((one) => one.close()));
       const seen = messages.filter(({ type }) => type === 'event');
       socket.close();
       const again = await follow({ type: 'subscribe', topics: ['health'], after: since });

@@ -9,7 +9,7 @@ import {
 import { RequestError, type ServerOptions, createServer, listen } from '@stack/http-server';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Core, VERSION, createCore } from './core';
-import { changedBy, listChangedBy } from './protocol/changes';
+import { Changes } from './protocol/changes';
 import { createMcp } from './protocol/server';
 import { Sessions } from './protocol/sessions';
 import { askRoutes } from './routes/ask';
@@ -132,14 +132,13 @@ export async function createHttp(
     await eventRoutes(scope, events, tokens, followers);
   });
 
-  const off = events.on((event) => {
-    void changedBy(event, toolbox).then(async (uris) => {
-      const listChanged = listChangedBy(event, toolbox.resources);
-      if (listChanged) modern.notify.resourcesChanged();
-      for (const uri of uris) modern.notify.resourceUpdated(uri);
-      await sessions.tell(uris, listChanged);
-    });
+  const connected = () => sessions.size > 0 || bus.listenerCount > 0;
+  const changes = new Changes(toolbox, connected, async (uris, listChanged) => {
+    if (listChanged) modern.notify.resourcesChanged();
+    for (const uri of uris) modern.notify.resourceUpdated(uri);
+    await sessions.tell(uris, listChanged);
   });
+  const off = events.on((event) => changes.after(event));
   watcher.interest = () => followers.size > 0 || sessions.listening || bus.listenerCount > 0;
   watcher.start();
   // Streams that stay open would hold the stop up.

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { serveStdio } from '@modelcontextprotocol/server/stdio';
 import type { Scope } from '@stack/mcp';
 import { VERSION, createCore } from './core';
-import { Subscriptions, changedBy, listChangedBy } from './protocol/changes';
+import { Changes, Subscriptions } from './protocol/changes';
 import { createMcp } from './protocol/server';
 import { settingsFromEnvironment } from './settings';
 
@@ -23,25 +23,28 @@ export async function serve(argv: readonly string[]): Promise<void> {
   const log = { error: (what: object, message: string) => console.error(message, what) };
   const open = new Set<Subscriptions>();
   serveStdio(
-    () => {
+    ({ era }) => {
       const server = createMcp({
         toolbox,
         version: VERSION,
         log,
         callerOf: () => ({ name: 'this machine', scopes }),
       });
-      const subscriptions = new Subscriptions(server);
+      const subscriptions = new Subscriptions(server, era === 'modern');
       open.add(subscriptions);
       server.server.onclose = () => open.delete(subscriptions);
       return server;
     },
     { onerror: (error) => console.error(`mcp-server: ${error.message}`) },
   );
-  events.on((event) => {
-    void changedBy(event, toolbox).then(async (uris) => {
-      for (const one of open) await one.tell(uris, listChangedBy(event, toolbox.resources));
-    });
-  });
+  const changes = new Changes(
+    toolbox,
+    () => open.size > 0,
+    async (uris, listChanged) => {
+      for (const one of open) await one.tell(uris, listChanged);
+    },
+  );
+  events.on((event) => changes.after(event));
   watcher.interest = () => [...open].some(({ size }) => size > 0);
   // The first answers go before the first look.
   setTimeout(() => watcher.start(), 1_000).unref();

@@ -5,7 +5,7 @@ import {
   StreamableHTTPClientTransport,
   type Transport,
 } from '@modelcontextprotocol/client';
-import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
+import { StdioClientTransport, getDefaultEnvironment } from '@modelcontextprotocol/client/stdio';
 
 /** The protocol's version before the current one, which begins with `initialize`, and the current one. */
 export const ERAS = { '2025-11-25': {}, '2026-07-28': { versionNegotiation: { mode: 'auto' } } } as const;
@@ -27,6 +27,8 @@ export const overStdio = (environment: string, ...options: string[]): StdioClien
       environment,
       ...options,
     ],
+    // Looks often, also while nobody listens.
+    env: { ...getDefaultEnvironment(), MCP_WATCH_MS: '200' },
   });
 
 /** The official client, connected. */
