@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
-import type { Client } from '@modelcontextprotocol/client';
+import type { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { eventually } from '@stack/testing';
 import type { FastifyInstance } from 'fastify';
 import WebSocket from 'ws';
@@ -14,12 +14,12 @@ const READER = 'reader-of-the-spec';
 /** Many at once, those that go away, those that are too slow. */
 describe('a server with much to do', () => {
   const dir = mkdtempSync(path.join(tmpdir(), 'mcp-faults-'));
-  let server: FastifyInstance;
+  const servers: FastifyInstance[] = [];
   let core: Core;
   let url = '';
   const clients: Client[] = [];
-  const open = async (): Promise<Client> => {
-    const client = await connected(overHttp(url, READER), '2025-11-25');
+  const open = async (at = url): Promise<Client> => {
+    const client = await connected(overHttp(at, READER), '2025-11-25');
     clients.push(client);
     return client;
   };
@@ -39,42 +39,59 @@ describe('a server with much to do', () => {
         },
       ]),
     );
-    ({ server, core } = await createHttp(
-      {
-        API_TOKEN: READER,
-        OPERATOR_TOKEN: 'operator',
-        SIGNING_KEY: 'key',
-        REGISTRY_FILE: file,
-        MCP_MAX_SESSIONS: '210',
-        MCP_SESSION_IDLE_MS: '20000',
-        MCP_MCP_SERVER__LOGS: dir,
-        MCP_DUCKDB_HTTP__URL: 'http://127.0.0.1:9',
-        MCP_DUCKDB_HTTP__TOKEN: 'none',
-      },
-      { logLevel: 'silent' },
-    ));
-    url = await server.listen({ host: '127.0.0.1', port: 0 });
+    env = {
+      API_TOKEN: READER,
+      OPERATOR_TOKEN: 'operator',
+      SIGNING_KEY: 'key',
+      REGISTRY_FILE: file,
+      MCP_MAX_SESSIONS: '210',
+      MCP_MCP_SERVER__LOGS: dir,
+      MCP_DUCKDB_HTTP__URL: 'http://127.0.0.1:9',
+      MCP_DUCKDB_HTTP__TOKEN: 'none',
+    };
+    ({ url, core } = await serve());
   });
   afterAll(async () => {
     await Promise.all(clients.map((client) => client.close().catch(() => undefined)));
-    await server.close();
+    await Promise.all(servers.map((server) => server.close()));
     rmSync(dir, { recursive: true });
   });
-  const sessions = async () =>
-    ((await (await fetch(`${url}/health`)).json()) as { sessions: number }).sessions;
+  let env: NodeJS.ProcessEnv = {};
+  const serve = async (more: NodeJS.ProcessEnv = {}): Promise<{ url: string; core: Core }> => {
+    const { server, core: its } = await createHttp({ ...env, ...more }, { logLevel: 'silent' });
+    servers.push(server);
+    return { url: await server.listen({ host: '127.0.0.1', port: 0 }), core: its };
+  };
+  const sessions = async (at = url) =>
+    ((await (await fetch(`${at}/health`)).json()) as { sessions: number }).sessions;
 
-  test('has two hundred sessions at once, refuses those beyond its limit, and forgets those that nobody uses', async () => {
-    const begun = await Promise.all(Array.from({ length: 200 }, open));
+  test('has two hundred sessions at once, and refuses those beyond its limit until some have ended', async () => {
+    const begun = await Promise.all(Array.from({ length: 200 }, () => open()));
     expect(await sessions()).toBeGreaterThanOrEqual(200);
     const answers = await Promise.all(begun.map((client) => call(client, 'stack_status')));
     expect(answers.every(({ data }) => (data.units as object[]).length === 1)).toBe(true);
-    const more = await Promise.allSettled(Array.from({ length: 20 }, open));
+    const more = await Promise.allSettled(Array.from({ length: 20 }, () => open()));
     const refused = more.filter((one) => one.status === 'rejected');
     expect(refused.length).toBeGreaterThanOrEqual(10);
     expect(String(refused[0].reason)).toMatch(/too_many_sessions|503/);
-    // A client without a stream of its own is gone as far as the server can tell.
-    await Promise.all(clients.splice(0).map((client) => client.close().catch(() => undefined)));
-    await eventually(async () => expect(await sessions()).toBe(0), 100_000);
+    const ended = clients.splice(0);
+    await Promise.all(
+      ended.map(async (client) => {
+        await (client.transport as StreamableHTTPClientTransport).terminateSession();
+        await client.close();
+      }),
+    );
+    await eventually(async () => expect(await sessions()).toBe(0));
+    expect((await call(await open(), 'stack_status')).data.total).toBe(1);
+  });
+
+  test('forgets a session that nobody uses', async () => {
+    const { url: other } = await serve({ MCP_SESSION_IDLE_MS: '1000' });
+    const client = await open(other);
+    expect(await sessions(other)).toBe(1);
+    // It has a stream open until it goes.
+    await client.close();
+    await eventually(async () => expect(await sessions(other)).toBe(0));
   });
 
   const follow = (): Promise<{ socket: WebSocket; ids: number[] }> => {
