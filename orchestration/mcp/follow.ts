@@ -1,4 +1,5 @@
 /** Waiting for runs, and ending them. */
+import { setTimeout as pause } from 'node:timers/promises';
 import { type Next, type ToolContext, ToolError, tool } from '@stack/mcp';
 import { z } from 'zod';
 import { type Maybe, UNIT, graph, shortened } from './dagster';
@@ -22,7 +23,7 @@ async function waitServed(context: ToolContext, snapshot: string, deadline: numb
     // a later run may have published meanwhile: ids begin with the time
     if (((await served(context)) ?? '') >= snapshot) return true;
     if (Date.now() >= deadline) return false;
-    await pause(POLL, context.signal);
+    await pause(POLL, undefined, { signal: context.signal });
   }
 }
 
@@ -47,7 +48,7 @@ export async function follow(context: ToolContext, id: string, seconds: number):
         return { run, served: snapshot ? await waitServed(context, snapshot, deadline) : undefined };
       }
       if (Date.now() >= deadline) return { run };
-      await pause(Math.min(POLL, Math.max(deadline - Date.now(), 0)), context.signal);
+      await pause(Math.min(POLL, Math.max(deadline - Date.now(), 0)), undefined, { signal: context.signal });
     }
   } catch (error) {
     if (!context.signal.aborted) throw error;
@@ -58,20 +59,6 @@ export async function follow(context: ToolContext, id: string, seconds: number):
     );
   }
 }
-
-export const pause = (milliseconds: number, signal: AbortSignal): Promise<void> =>
-  new Promise((resolve, reject) => {
-    const stop = () => {
-      clearTimeout(timer);
-      reject(signal.reason as Error);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener('abort', stop);
-      resolve();
-    }, milliseconds);
-    signal.addEventListener('abort', stop, { once: true });
-    if (signal.aborted) stop();
-  });
 
 const TERMINATE = `mutation Terminate($id: String!) {
   terminateRun(runId: $id, terminatePolicy: SAFE_TERMINATE) {
@@ -152,7 +139,7 @@ async function end(context: ToolContext, found: Run): Promise<{ run: Run; goesOn
         `Dagster can't end the run ${id}: ${shortened((answer.message ?? answer.__typename).split('\n')[0], 300).text}`,
         'look at its process: stack_logs with unit "orchestration"',
       );
-    await pause(1_000, context.signal);
+    await pause(1_000, undefined, { signal: context.signal });
   }
   for (let second = 1; ; second++) {
     const run = await findRun(context, id);
@@ -160,7 +147,7 @@ async function end(context: ToolContext, found: Run): Promise<{ run: Run; goesOn
     if (second % LOOK === 0 && (await isBegunAgain(context, id))) return { run, goesOn: true };
     if (second > STOPPING) return { run, goesOn: false };
     context.progress(second, STOPPING, 'waiting for its step to stop');
-    await pause(1_000, context.signal);
+    await pause(1_000, undefined, { signal: context.signal });
   }
 }
 

@@ -1,9 +1,10 @@
 /** Starting runs. */
+import { setTimeout as pause } from 'node:timers/promises';
 import { type Next, type ToolContext, ToolError, tool } from '@stack/mcp';
 import { z } from 'zod';
 import { allAssets, unknownAsset } from './assets';
 import { type Maybe, REPOSITORY, assetKey, dagsterError, graph, keyOf, pathOf, shortened } from './dagster';
-import { follow, pause } from './follow';
+import { follow } from './follow';
 import {
   BY_ASSISTANT,
   type Run,
@@ -230,7 +231,7 @@ async function launch(context: ToolContext, asked: Input, plan: Plan): Promise<s
     if (attempt === TRIES) throw refused(launched);
     // the webserver may have looked while the code server was starting
     await graph(context, RELOAD, { name: REPOSITORY.repositoryLocationName });
-    await pause(PAUSE, context.signal);
+    await pause(PAUSE, undefined, { signal: context.signal });
   }
 }
 

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { type ToolContext, ToolError, tool } from '@stack/mcp';
 import { z } from 'zod';
 import { UNDER_WAY, type Job, Airbyte } from './airbyte';
@@ -73,7 +74,7 @@ async function follow(context: ToolContext, airbyte: Airbyte, started: Job, seco
   let [job, told] = [started, ''];
   try {
     while (UNDER_WAY.includes(job.status) && Date.now() < deadline) {
-      await pause(Math.min(POLL, deadline - Date.now()), context.signal);
+      await pause(Math.min(POLL, deadline - Date.now()), undefined, { signal: context.signal });
       job = await airbyte.job(job.jobId);
       const line = `${job.status}, attempt ${job.attempts}`;
       if (line !== told || job.rowsSynced > 0) context.progress(job.rowsSynced, undefined, line);
@@ -89,20 +90,6 @@ async function follow(context: ToolContext, airbyte: Airbyte, started: Job, seco
     );
   }
 }
-
-const pause = (milliseconds: number, signal: AbortSignal): Promise<void> =>
-  new Promise((resolve, reject) => {
-    const stop = () => {
-      clearTimeout(timer);
-      reject(signal.reason as Error);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener('abort', stop);
-      resolve();
-    }, milliseconds);
-    signal.addEventListener('abort', stop, { once: true });
-    if (signal.aborted) stop();
-  });
 
 export const syncCancel = tool({
   name: 'sync_cancel',
