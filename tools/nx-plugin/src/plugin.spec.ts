@@ -103,8 +103,17 @@ describe('affected', () => {
       .sort();
 
   it('is the unit, what depends on it, and the collectors', () => {
-    // Grafana, as it imports one.
-    const collectors = ['ecr', 'grafana', 'kubernetes', 'prometheus', 'tests', 'traefik'];
+    // Grafana, as it imports one; the command line, as it writes the manifests.
+    const collectors = [
+      'cli',
+      'ecr',
+      'grafana',
+      'kubernetes',
+      'mcp-server',
+      'prometheus',
+      'tests',
+      'traefik',
+    ];
     expect(affectedBy('docker/redis/service.ts')).toEqual([...collectors, 'redis'].sort());
     expect(affectedBy('docker/postgres/service.ts')).toEqual(
       [
