@@ -1,7 +1,8 @@
+import { nearest } from '@stack/mcp';
 import { callerOf } from '@stack/mcp/testing';
 import { adapter } from './mcp';
 import { causeOf, nextOf } from './mcp/cause';
-import { metadataOf, nearest, shortened } from './mcp/dagster';
+import { metadataOf, shortened } from './mcp/dagster';
 import { reasonOf } from './mcp/events';
 import { configOf } from './mcp/launch';
 import { fromEvents, linesOf } from './mcp/logs';

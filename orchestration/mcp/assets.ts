@@ -1,7 +1,7 @@
 /** Assets: their list, and what is told of each. */
-import { type Next, type ToolContext, ToolError, more, pageOf, paged, tool } from '@stack/mcp';
+import { type Next, type ToolContext, ToolError, more, pageOf, paged, tool, nearest } from '@stack/mcp';
 import { z } from 'zod';
-import { METADATA, type MetadataEntry, atMs, graph, keyOf, nearest, rowsOf } from './dagster';
+import { METADATA, type MetadataEntry, atMs, graph, keyOf, rowsOf } from './dagster';
 
 export interface Materialization {
   readonly runId: string;

@@ -57,24 +57,6 @@ export function shortened(text: string, most: number): Shortened {
   return { text: `${text.slice(0, most)}… (+${text.length - most} characters)`, truncated: true };
 }
 
-/** Names that resemble one, the best first. */
-export function nearest(name: string, known: readonly string[], most = 5): string[] {
-  const wanted = name.toLowerCase();
-  const score = (one: string): number => {
-    const other = one.toLowerCase();
-    if (other.split(/[/.]/).at(-1) === wanted.split(/[/.]/).at(-1)) return 100;
-    if (other.includes(wanted) || wanted.includes(other)) return 50;
-    const parts = new Set(other.split(/[^a-z0-9]+/));
-    return wanted.split(/[^a-z0-9]+/).filter((part) => parts.has(part)).length;
-  };
-  return known
-    .map((one) => ({ one, score: score(one) }))
-    .filter((candidate) => candidate.score > 0)
-    .sort((a, b) => b.score - a.score)
-    .slice(0, most)
-    .map(({ one }) => one);
-}
-
 /** Assets by their keys: `raw/flights`. */
 export const keyOf = ({ path }: { readonly path: readonly string[] }): string => path.join('/');
 export const pathOf = (key: string): { path: string[] } => ({ path: key.split('/') });

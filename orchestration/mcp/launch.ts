@@ -1,6 +1,6 @@
 /** Starting runs. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { type Next, type ToolContext, ToolError, tool } from '@stack/mcp';
+import { type Next, type ToolContext, ToolError, tool, wait } from '@stack/mcp';
 import { z } from 'zod';
 import { allAssets, unknownAsset } from './assets';
 import { type Maybe, REPOSITORY, assetKey, dagsterError, graph, keyOf, pathOf, shortened } from './dagster';
@@ -73,13 +73,7 @@ const input = z.object({
     .optional()
     .describe('of the job flight_days: "2013-06-01" or "2013-06-01..2013-06-30"'),
   force: z.boolean().default(false).describe('load, build and publish also when nothing is new'),
-  wait: z
-    .number()
-    .int()
-    .min(0)
-    .max(600)
-    .default(0)
-    .describe('seconds to wait for its end; 0 returns at once'),
+  wait,
 });
 type Input = z.output<typeof input>;
 

@@ -1,7 +1,8 @@
 /** What a run logged: Dagster's events, and what its process printed. */
-import { type Next, type ToolContext, ToolError, more, pageOf, paged, tool } from '@stack/mcp';
+import { stripVTControlCharacters } from 'node:util';
+import { type Next, type ToolContext, ToolError, more, pageOf, paged, tool, nearest } from '@stack/mcp';
 import { z } from 'zod';
-import { atMs, graph, nearest, shortened } from './dagster';
+import { atMs, graph, shortened } from './dagster';
 import { type RunEvent, eventsOf, reasonOf } from './events';
 import { failedStepsOf, findRun, runId } from './runs';
 
@@ -218,17 +219,13 @@ async function captured(
 
 /** Lines of what a program printed, without what moves a terminal's cursor or colours it. */
 export function linesOf(text: string, search: string | undefined, maxChars: number): Line[] {
-  return (
-    text
-      // eslint-disable-next-line no-control-regex
-      .replace(/\u001b\[[0-9;?]*[A-Za-z]/g, '')
-      .split(/\r?\n/)
-      .filter((words) => words.trim() !== '' && contains(words, search))
-      .map((words) => {
-        const { text: message, truncated } = shortened(words, maxChars);
-        return { message, ...(truncated && { truncated }) };
-      })
-  );
+  return stripVTControlCharacters(text)
+    .split(/\r?\n/)
+    .filter((words) => words.trim() !== '' && contains(words, search))
+    .map((words) => {
+      const { text: message, truncated } = shortened(words, maxChars);
+      return { message, ...(truncated && { truncated }) };
+    });
 }
 
 async function read(

@@ -1,7 +1,7 @@
 /** What Great Expectations found: of the newest evaluation of each table, wherever that is told. */
-import { type Next, type ToolContext, ToolError, more, pageOf, paged, tool } from '@stack/mcp';
+import { type Next, type ToolContext, ToolError, more, pageOf, paged, tool, nearest } from '@stack/mcp';
 import { z } from 'zod';
-import { METADATA, type MetadataEntry, at, graph, keyOf, nearest, pathOf, shortened } from './dagster';
+import { METADATA, type MetadataEntry, at, graph, keyOf, pathOf, shortened } from './dagster';
 import { query } from './published';
 import { type Run, isOver, listRuns, show, statusOf, tagOf } from './runs';
 

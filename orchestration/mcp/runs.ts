@@ -1,7 +1,7 @@
 /** Runs: their list, and how one is named. */
-import { type Next, type ToolContext, ToolError, more, paged, tool } from '@stack/mcp';
+import { type Next, type ToolContext, ToolError, more, paged, tool, nearest } from '@stack/mcp';
 import { z } from 'zod';
-import { type Maybe, REPOSITORY, at, dagsterError, graph, nearest, secondsBetween } from './dagster';
+import { type Maybe, REPOSITORY, at, dagsterError, graph, secondsBetween } from './dagster';
 
 export const STATUSES = ['queued', 'running', 'success', 'failed', 'canceled'] as const;
 export type Status = (typeof STATUSES)[number];

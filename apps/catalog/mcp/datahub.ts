@@ -152,58 +152,34 @@ interface Properties {
   readonly email?: string | null;
 }
 
+/** Under which of the names in `NAMES` an entity's own are. */
+const OWN = [
+  'properties',
+  'dataJob',
+  'dataFlow',
+  'dashboard',
+  'chart',
+  'container',
+  'tag',
+  'term',
+  'domainProperties',
+  'user',
+  'group',
+] as const;
+
 /** An entity as `NAMES` gives it. */
-export interface Named {
+export interface Named extends Partial<Record<(typeof OWN)[number], Properties | null>> {
   readonly urn: string;
   readonly type?: string;
   readonly name?: string | null;
   readonly platform?: { readonly name?: string | null } | null;
   readonly subTypes?: { readonly typeNames?: readonly string[] | null } | null;
   readonly username?: string | null;
-  readonly properties?: Properties | null;
-  readonly dataJob?: Properties | null;
-  readonly dataFlow?: Properties | null;
-  readonly dashboard?: Properties | null;
-  readonly chart?: Properties | null;
-  readonly container?: Properties | null;
-  readonly tag?: Properties | null;
-  readonly term?: Properties | null;
-  readonly domainProperties?: Properties | null;
-  readonly user?: Properties | null;
-  readonly group?: Properties | null;
   readonly check?: readonly { readonly payload?: string | null }[] | null;
 }
 
-export function propertiesOf(entity: Named): Properties {
-  const {
-    properties,
-    dataJob,
-    dataFlow,
-    dashboard,
-    chart,
-    container,
-    tag,
-    term,
-    domainProperties,
-    user,
-    group,
-  } = entity;
-  return (
-    [
-      properties,
-      dataJob,
-      dataFlow,
-      dashboard,
-      chart,
-      container,
-      tag,
-      term,
-      domainProperties,
-      user,
-      group,
-    ].find((one) => one !== null && one !== undefined) ?? {}
-  );
-}
+export const propertiesOf = (entity: Named): Properties =>
+  OWN.map((name) => entity[name]).find((one) => one !== null && one !== undefined) ?? {};
 
 /** What is read of the aspect assertionInfo; which part there is depends on who made the check. */
 export interface CheckInfo {

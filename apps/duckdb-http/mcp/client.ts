@@ -1,5 +1,5 @@
 /** The service as the adapter asks it: the snapshot, its tables, and queries, with refusals in the service's own words. */
-import { type ToolContext, ToolError, ask, refusal, unknown } from '@stack/mcp';
+import { type ToolContext, ToolError, askJson, unknown } from '@stack/mcp';
 
 const UNIT = 'duckdb-http';
 
@@ -37,37 +37,18 @@ export interface Result {
   readonly elapsedMs: number;
 }
 
-async function asked<T>(context: ToolContext, path: string, body?: unknown): Promise<T> {
-  const { URL: url, TOKEN: token } = context.env;
-  const { status, text } = await ask(context, `${url}${path}`, {
+const asked = <T>(context: ToolContext, path: string, body?: unknown): Promise<T> =>
+  askJson<T>(context, `${context.env.URL}${path}`, {
     unit: UNIT,
-    headers: { authorization: `Bearer ${token}` },
+    headers: { authorization: `Bearer ${context.env.TOKEN}` },
     body,
     // the service ends a query itself, and says so
     timeoutMs: 45_000,
   });
-  if (status < 300) return JSON.parse(text) as T;
-  throw withPosition(refusal(UNIT, status, text), text);
-}
 
-/** Where in the SQL the engine found something wrong. */
-function withPosition(error: ToolError, text: string): ToolError {
-  const { position } = problem(text);
-  const remedy =
-    error.code === 'unauthorized'
-      ? "the server's token isn't the stack's: npx nx deploy duckdb-http, then the MCP server"
-      : error.remedy;
-  const where = typeof position === 'number' ? ` (at character ${position} of the SQL, from 0)` : '';
-  return new ToolError(error.code, `${error.message}${where}`, remedy);
-}
-
-function problem(text: string): { position?: unknown } {
-  try {
-    return JSON.parse(text) as { position?: unknown };
-  } catch {
-    return {};
-  }
-}
+/** The snapshot that is served now. */
+export const served = async (context: ToolContext): Promise<Snapshot> =>
+  withoutNull((await asked<object | null>(context, '/v1/snapshot')) ?? {});
 
 /** Tables by name, and the snapshot that they are of. */
 export async function published(
@@ -75,10 +56,10 @@ export async function published(
 ): Promise<{ tables: readonly Table[]; snapshot: Snapshot }> {
   const [{ tables }, snapshot] = await Promise.all([
     asked<{ tables: Table[] }>(context, '/v1/tables'),
-    asked<Partial<Record<keyof Snapshot, unknown>> | null>(context, '/v1/snapshot'),
+    served(context),
   ]);
   const sorted = [...tables].sort((a, b) => (a.name < b.name ? -1 : 1));
-  return { tables: sorted, snapshot: withoutNull(snapshot ?? {}) };
+  return { tables: sorted, snapshot };
 }
 
 export const withoutNull = (values: object): Snapshot =>

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { type ToolContext, ToolError, tool } from '@stack/mcp';
+import { type ToolContext, ToolError, tool, wait } from '@stack/mcp';
 import { z } from 'zod';
 import { UNDER_WAY, type Job, Airbyte } from './airbyte';
 import { connectionId, jobId, syncShape, syncOf, showOf } from './sync';
@@ -15,13 +15,7 @@ export const syncStart = tool({
     'Starts a sync of a connection: loads what is new in its source into the warehouse. Models and published tables have it only after a run of the pipeline (assets_materialise), which syncs by itself. With `wait` it tells how far it is and returns how it ended.',
   input: z.object({
     connectionId,
-    wait: z
-      .number()
-      .int()
-      .min(0)
-      .max(600)
-      .default(0)
-      .describe('seconds to wait for its end; 0 returns at once'),
+    wait,
   }),
   output: z.object(syncShape),
   changes: {

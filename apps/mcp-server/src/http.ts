@@ -33,7 +33,6 @@ const BODY = 4 * 2 ** 20;
 export interface Http {
   server: FastifyInstance;
   core: Core;
-  stop: () => Promise<void>;
 }
 
 /** The server, ready to listen. Everything comes from the environment. */
@@ -147,13 +146,14 @@ export async function createHttp(
     off();
     await Promise.all([modern.close(), sessions.close()]);
   });
-  return { server, core, stop: async () => undefined };
+  return { server, core };
 }
 
 /** Serves until it is told to stop. */
 export async function serve(): Promise<void> {
-  const { server, stop } = await createHttp();
-  await listen(server, { onStop: stop });
+  const { server } = await createHttp();
+  // All that is to be ended ends with the server.
+  await listen(server, { onStop: async () => undefined });
 }
 
 const METADATA = '/.well-known/oauth-protected-resource';

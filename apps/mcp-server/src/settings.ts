@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { adapterVariable } from '@stack/model';
 import { required, whole } from '@stack/http-server/environment';
 
 export interface Settings {
@@ -49,7 +50,7 @@ export function settingsFromEnvironment(env: NodeJS.ProcessEnv): Settings {
   return {
     stack: env.STACK_NAME || 'local',
     registryFile: env.REGISTRY_FILE || undefined,
-    socket: env[`MCP_MCP_SERVER__SOCKET`] || undefined,
+    socket: env[adapterVariable('mcp-server', 'SOCKET')] || undefined,
     tokens: { read: required(env, 'API_TOKEN'), operate: required(env, 'OPERATOR_TOKEN') },
     signingKey: required(env, 'SIGNING_KEY'),
     issuer: env.OAUTH_ISSUER || undefined,

@@ -47,7 +47,7 @@ describe('tokens of another issuer', () => {
       'operate',
       'read',
     ]);
-    expect([...(await tokens.find(await sign({}))).scopes]).toEqual([]);
+    await expect(tokens.find(await sign({ scope: 'openid' }))).rejects.toMatchObject({ status: 403 });
   });
 
   test('are refused when they are for something else, of somebody else, over, or without an end', async () => {

@@ -34,7 +34,7 @@ export class Tokens {
     this.key = createHash('sha256').update(options.signingKey).digest();
   }
 
-  /** @throws RequestError 401 for one that isn't known, or is over */
+  /** @throws RequestError 401 for one that isn't known, or is over; 403 for one that may do nothing here */
   async find(token: string | undefined): Promise<Grant> {
     if (token === undefined) throw unauthorized('this needs a token of mcp-server');
     if (same(token, this.options.operate)) return { name: 'operator', scopes: ALL };
@@ -105,8 +105,12 @@ async function keysOf(issuer: string): Promise<ReturnType<typeof Remote>> {
 function grantOf({ sub, scope, exp }: JWTPayload): Grant {
   const named = new Set(String(scope ?? '').split(' '));
   const scopes = new Set(SCOPES.filter((one) => named.has(one)));
+  if (scopes.size === 0)
+    throw new RequestError(403, 'scope_missing', 'the token has no scope of this server', {
+      remedy: `get one with the scope ${SCOPES.join(' or ')}`,
+    });
   // Who may change may look.
-  if (scopes.has('operate')) scopes.add('read');
+  scopes.add('read');
   return { name: sub ?? 'nobody', scopes, expiresAt: exp };
 }
 

@@ -82,16 +82,23 @@ export async function askJson<T>(context: ToolContext, url: string, asked: Asked
 
 /** What a service's refusal says, in problem details or otherwise. */
 export function refusal(unit: string, status: number, text: string): ToolError {
-  let said: { detail?: unknown; message?: unknown; code?: unknown; remedy?: unknown } = {};
+  let said: Partial<Record<'detail' | 'message' | 'code' | 'remedy' | 'position', unknown>> = {};
   try {
     said = JSON.parse(text) as typeof said;
   } catch {
     // not JSON: its first line has to do
   }
   const words = [said.detail, said.message].find((one) => typeof one === 'string') as string | undefined;
+  const where = typeof said.position === 'number' ? ` (at character ${said.position}, from 0)` : '';
+  const remedy =
+    status === 401
+      ? `this server's token for it isn't the stack's: npx nx deploy ${unit}, then mcp-server`
+      : typeof said.remedy === 'string'
+        ? said.remedy
+        : 'look at it: stack_logs';
   return new ToolError(
     typeof said.code === 'string' ? said.code : `status_${status}`,
-    `${unit}: ${words ?? (text.split('\n')[0].slice(0, 300) || `status ${status}`)}`,
-    typeof said.remedy === 'string' ? said.remedy : 'look at it: stack_logs',
+    `${unit}: ${words ?? (text.split('\n')[0].slice(0, 300) || `status ${status}`)}${where}`,
+    remedy,
   );
 }

@@ -4,3 +4,4 @@ export * from './errors';
 export * from './http';
 export * from './nearest';
 export * from './page';
+export * from './wait';

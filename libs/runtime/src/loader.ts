@@ -66,7 +66,8 @@ export class Loader {
         'give both the same name',
       );
     const [unit] = units;
-    // Those that it reaches are read too, but for itself.
+    // Known before the others are read: one of them may gather, too.
+    this.loaded.set(name, unit);
     const whole =
       unit.kind === 'service' && unit.gathers ? gathering(unit, [unit, ...this.others(name)]) : unit;
     this.loaded.set(name, whole);
