@@ -6,6 +6,8 @@ import {
   type Transport,
 } from '@modelcontextprotocol/client';
 import { StdioClientTransport, getDefaultEnvironment } from '@modelcontextprotocol/client/stdio';
+import { TestStack } from '@stack/testing';
+import { mcpServer } from '../service';
 
 /** The protocol's version before the current one, which begins with `initialize`, and the current one. */
 export const ERAS = { '2025-11-25': {}, '2026-07-28': { versionNegotiation: { mode: 'auto' } } } as const;
@@ -66,4 +68,59 @@ export async function call(client: Client, name: string, args: object = {}): Pro
     data: structuredContent as Record<string, unknown>,
     error: _meta?.['stack/error'] as Called['error'],
   };
+}
+
+/** A stack with the server and one more service, redis; all others are as good as down. */
+export class RunningServer {
+  private readonly clients: Client[] = [];
+
+  private constructor(
+    readonly stack: TestStack,
+    readonly url: string,
+    /** Tokens: one that reads, one that may do all. */
+    readonly reader: string,
+    readonly operator: string,
+  ) {}
+
+  static async start(): Promise<RunningServer> {
+    const stack = await TestStack.start();
+    await stack.deploy('redis');
+    await stack.deployAlone('mcp-server');
+    const [url, reader, operator] = [
+      mcpServer.url('http'),
+      mcpServer.secret('token'),
+      mcpServer.secret('operator'),
+    ].map((value) => stack.resolve(value));
+    return new RunningServer(stack, url, reader, operator);
+  }
+
+  /** The file that a client's own server reads. */
+  get environment(): string {
+    return path.join(this.stack.paths.data, 'mcp-server/config/environment.json');
+  }
+
+  async connect(...args: Parameters<typeof connected>): Promise<Client> {
+    const client = await connected(...args);
+    this.clients.push(client);
+    return client;
+  }
+
+  /** Posts JSON, or a text as it is. */
+  post(address: string, token: string | undefined, body: unknown, headers: object = {}): Promise<Response> {
+    return fetch(new URL(address, this.url), {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        accept: 'application/json, text/event-stream',
+        ...(token && { authorization: `Bearer ${token}` }),
+        ...headers,
+      },
+      body: typeof body === 'string' ? body : JSON.stringify(body),
+    });
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.clients.map((client) => client.close().catch(() => undefined)));
+    await this.stack.remove();
+  }
 }
